@@ -1,0 +1,38 @@
+"""nvcodec: a video codec whose bitstream is small neural networks that share parameters within a scene.
+
+    nvcodec.encode("in.mp4", "out.nvst", nvcodec.EncoderConfig(kappa=0.5))
+    frames = nvcodec.VideoDecoder("out.nvst")[0:10]      # uint8 (N, C, H, W)
+
+Importing the package is fast: PyTorch and PyAV load with the first thing that needs them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nvcodec.decoder.decoding import decode
+    from nvcodec.decoder.video_decoder import VideoDecoder
+    from nvcodec.encoder.config import EncoderConfig
+    from nvcodec.encoder.pipeline import encode
+    from nvcodec.errors import NvcodecError
+
+__version__ = "0.1.0"
+
+__all__ = ["EncoderConfig", "NvcodecError", "VideoDecoder", "decode", "encode"]
+
+_HOME = {
+    "EncoderConfig": "nvcodec.encoder.config",
+    "NvcodecError": "nvcodec.errors",
+    "VideoDecoder": "nvcodec.decoder.video_decoder",
+    "decode": "nvcodec.decoder.decoding",
+    "encode": "nvcodec.encoder.pipeline",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its home when it is first used."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'nvcodec' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)

@@ -1,0 +1,28 @@
+"""The .nvst format: bytes to integer records and back. numpy only; nothing here knows what a network computes."""
+
+from nvcodec.bitstream.content import ChunkContent, StreamHeader, WindowContent, WindowHeader
+from nvcodec.bitstream.headers import MaskGranularity
+from nvcodec.bitstream.index import ChunkEntry, WindowEntry
+from nvcodec.bitstream.limits import Limits
+from nvcodec.bitstream.masks import num_units, unit_indices
+from nvcodec.bitstream.reader import NvstReader
+from nvcodec.bitstream.steps import NUM_STEPS, step_idx_for, step_size
+from nvcodec.bitstream.writer import NvstWriter
+
+__all__ = [
+    "NUM_STEPS",
+    "ChunkContent",
+    "ChunkEntry",
+    "Limits",
+    "MaskGranularity",
+    "NvstReader",
+    "NvstWriter",
+    "StreamHeader",
+    "WindowContent",
+    "WindowEntry",
+    "WindowHeader",
+    "num_units",
+    "step_idx_for",
+    "step_size",
+    "unit_indices",
+]

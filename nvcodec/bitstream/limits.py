@@ -1,0 +1,95 @@
+"""What a reader is willing to decode, checked from the headers before any memory is taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nvcodec.bitstream.network_spec import (
+    ENERV_FIRST_HEADS,
+    ENERV_HEAD_WIDTH,
+    ENERV_SECOND_HEADS,
+    Backbone,
+    NetworkSpec,
+)
+from nvcodec.errors import LimitError
+
+MAX_MACS_PER_PIXEL = 256 * 1024
+"""Bound of the format itself on multiply-accumulates per pixel of the network's output."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Upper bounds of a reader; a file that asks for more is refused with LimitError.
+
+    Attributes:
+        max_pixels: pixels of a frame, and of the network's output.
+        max_frames: frames of the file.
+        max_chunk_frames: frames of one chunk.
+        max_chunks: chunks of the file.
+        max_parameters: parameters of one network.
+        max_macs_per_pixel: multiply-accumulates per pixel of the network's output.
+        max_memory: bytes to hold one chunk's integers and parameters and the network's activations for one frame;
+            also the largest box.
+        max_metadata_bytes: bytes of the metadata once unpacked.
+    """
+
+    max_pixels: int = 1 << 26
+    max_frames: int = 1 << 24
+    max_chunk_frames: int = 1 << 16
+    max_chunks: int = 1 << 20
+    max_parameters: int = 1 << 27
+    max_macs_per_pixel: int = MAX_MACS_PER_PIXEL
+    max_memory: int = 8 << 30
+    max_metadata_bytes: int = 1 << 20
+
+    def check_frame(self, width: int, height: int, place: str) -> None:
+        """Check the size of a frame or of a network's output in pixels."""
+        _check("pixels of a frame", width * height, self.max_pixels, place)
+
+    def check_frames(self, num_frames: int, num_chunks: int, place: str) -> None:
+        """Check the size of the whole file."""
+        _check("number of frames", num_frames, self.max_frames, place)
+        _check("number of chunks", num_chunks, self.max_chunks, place)
+
+    def check_box(self, num_bytes: int, place: str) -> None:
+        """Check the bytes of a box, before they are read."""
+        _check("bytes of a box", num_bytes, self.max_memory, place)
+
+    def check_network(self, network: NetworkSpec, place: str) -> None:
+        """Check parameters, multiply-accumulates and activations of a valid network spec."""
+        self.check_frame(network.coded_width, network.coded_height, place)
+        _check("number of parameters", network.num_parameters, self.max_parameters, place)
+        pixels = network.coded_width * network.coded_height
+        macs_per_pixel = -(-network.macs_per_frame // pixels)
+        _check("multiply-accumulates per pixel", macs_per_pixel, self.max_macs_per_pixel, place)
+        _check("bytes of memory", network_memory(network), self.max_memory, place)
+
+    def check_chunk(self, network: NetworkSpec, num_frames: int, place: str) -> None:
+        """Check the frames of one chunk and what its integers take beside the network."""
+        _check("frames of a chunk", num_frames, self.max_chunk_frames, place)
+        channels, height, width = network.embedding_shape
+        embeddings = 16 * num_frames * channels * height * width
+        _check("bytes of memory", network_memory(network) + embeddings, self.max_memory, place)
+
+
+def network_memory(network: NetworkSpec) -> int:
+    """Bytes for one chunk's parameters and for the two largest neighbouring activations of one frame.
+
+    Parameters count 16 bytes (shared and own symbols, step, value); an activation counts 4 bytes a value, before and
+    after its layer.
+    """
+    positions = network.base_height * network.base_width
+    values = [network.base_channels * positions, network.num_outputs * network.coded_height * network.coded_width]
+    if network.backbone == Backbone.ENERV:
+        heads = max(ENERV_FIRST_HEADS, ENERV_SECOND_HEADS)
+        inner = 3 * heads * ENERV_HEAD_WIDTH
+        values.append(positions * max(inner, heads * positions, network.feedforward_width, 4 * network.pe_levels))
+    for stage in network.stages:
+        positions *= stage.stride**2
+        values.append(stage.channels * positions)
+    return 16 * network.num_parameters + 2 * 4 * max(values) + 4 * sum(values)
+
+
+def _check(what: str, value: int, limit: int, place: str) -> None:
+    if value > limit:
+        raise LimitError(f"{what}: {value} is above the limit of {limit}", place)

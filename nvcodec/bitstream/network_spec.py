@@ -1,0 +1,298 @@
+"""What a chunk's network is, as integers: the record in the file, and the flat parameter layout derived from it.
+
+Everything that needs to know how many parameters there are and where they lie (parser, mask, quantiser, network
+module, ``nvinfo``) asks :meth:`NetworkSpec.layout`; nothing else states it.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+from nvcodec.errors import MalformedError
+
+ENERV_FIRST_HEADS = 1
+ENERV_SECOND_HEADS = 8
+ENERV_HEAD_WIDTH = 64
+ENERV_BOTTLENECK = 4
+
+
+class Backbone(enum.IntEnum):
+    """The architecture of a chunk's network."""
+
+    NERV = 1
+    ENERV = 2
+    HNERV = 3
+
+
+class Activation(enum.IntEnum):
+    """Pointwise function after every layer but the head."""
+
+    GELU = 0
+    SILU = 1
+
+
+class OutputActivation(enum.IntEnum):
+    """Function that maps the head's output to 0..1: ``(tanh(x) + 1) / 2`` or the logistic function."""
+
+    TANH = 0
+    SIGMOID = 1
+
+
+class TensorKind(enum.IntEnum):
+    """How a tensor's axes are to be read: convolution (out, in, k, k), linear (out, in) or bias (out,)."""
+
+    CONV = 0
+    LINEAR = 1
+    BIAS = 2
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One tensor of the flat parameter vector.
+
+    Attributes:
+        name: dotted name, e.g. ``stages.0.conv.weight``.
+        shape: axes as PyTorch stores them.
+        kind: how to read the axes.
+        offset: position of its first element in the flat vector.
+        num_positions: for a linear layer whose outputs are viewed as (channels, positions), the number of positions;
+            output index = channel * num_positions + position. 1 elsewhere.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    kind: TensorKind
+    offset: int
+    num_positions: int = 1
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One upsampling stage: convolution ``kernel`` x ``kernel`` to ``channels * stride**2``, pixel shuffle, activation."""
+
+    stride: int
+    kernel: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """A chunk's decoder network, complete: two equal specs describe the same function of the flat parameters.
+
+    Attributes:
+        backbone: NeRV, E-NeRV or HNeRV.
+        activation: after every layer but the head.
+        output_activation: after the head.
+        num_outputs: output planes: 3 (R, G, B) or 1 (gray).
+        base_height, base_width: grid on which the first stage works.
+        base_channels: channels on that grid (NeRV's and HNeRV's ``fc_dim``).
+        stages: the upsampling stages, first to last.
+        head_kernel: kernel of the last convolution.
+        embedding_channels: channels of the coded per-frame embedding; 0 for functions of time.
+        pe_levels, pe_base_num, pe_base_den: positional encoding: number of levels and its base as a fraction.
+        stem_width: hidden width of the time MLP (NeRV, E-NeRV).
+        token_width: width of E-NeRV's transformer.
+        modulation_width: width of E-NeRV's time modulation.
+        feedforward_width: hidden width of E-NeRV's transformer MLPs.
+    """
+
+    backbone: Backbone
+    base_height: int
+    base_width: int
+    base_channels: int
+    stages: tuple[Stage, ...]
+    head_kernel: int
+    activation: Activation = Activation.GELU
+    output_activation: OutputActivation = OutputActivation.TANH
+    num_outputs: int = 3
+    embedding_channels: int = 0
+    pe_levels: int = 0
+    pe_base_num: int = 5
+    pe_base_den: int = 4
+    stem_width: int = 0
+    token_width: int = 0
+    modulation_width: int = 0
+    feedforward_width: int = 0
+
+    def validate(self) -> None:
+        """Check every field against the specification; the only place that does.
+
+        Raises:
+            MalformedError: a field is out of range or contradicts the backbone.
+        """
+        self._require(self.num_outputs in (1, 3), "num_outputs", self.num_outputs, "1 or 3")
+        for name in ("base_height", "base_width"):
+            self._require_range(name, getattr(self, name), 1, 1024)
+        self._require_range("base_channels", self.base_channels, 1, 4096)
+        self._require_range("number of stages", len(self.stages), 1, 8)
+        for stage in self.stages:
+            self._require_range("stage stride", stage.stride, 1, 8)
+            self._require_range("stage channels", stage.channels, 1, 4096)
+            self._require(stage.kernel in (1, 3, 5, 7), "stage kernel", stage.kernel, "1, 3, 5 or 7")
+        self._require(self.head_kernel in (1, 3, 5, 7), "head_kernel", self.head_kernel, "1, 3, 5 or 7")
+        if self.backbone == Backbone.HNERV:
+            self._require_range("embedding_channels", self.embedding_channels, 1, 256)
+            self._require_unused("pe_levels", "stem_width")
+        else:
+            self._require_unused("embedding_channels")
+            self._require_range("pe_levels", self.pe_levels, 1, 128)
+            self._require_range("pe_base_num", self.pe_base_num, 1, 255)
+            self._require_range("pe_base_den", self.pe_base_den, 1, 255)
+            base = self.pe_base_num / self.pe_base_den
+            self._require(1 <= base <= 2, "pe_base", base, "1..2")
+            self._require_range("stem_width", self.stem_width, 1, 4096)
+        if self.backbone == Backbone.ENERV:
+            for name in ("token_width", "modulation_width", "feedforward_width"):
+                self._require_range(name, getattr(self, name), 1, 4096)
+            self._require_range("base_channels", self.base_channels, ENERV_BOTTLENECK, self.stages[0].channels)
+        else:
+            self._require_unused("token_width", "modulation_width", "feedforward_width")
+
+    @property
+    def has_embedding(self) -> bool:
+        """True if each frame's input is coded in the file, False if it is a function of time."""
+        return self.embedding_channels > 0
+
+    @property
+    def embedding_shape(self) -> tuple[int, int, int]:
+        """Shape (channels, height, width) of one frame's embedding."""
+        return self.embedding_channels, self.base_height, self.base_width
+
+    @property
+    def scale(self) -> int:
+        """Product of the strides: output samples per base grid position, along each axis."""
+        return math.prod(stage.stride for stage in self.stages)
+
+    @property
+    def coded_height(self) -> int:
+        """Height of the network's output, at least the frame's."""
+        return self.base_height * self.scale
+
+    @property
+    def coded_width(self) -> int:
+        """Width of the network's output, at least the frame's."""
+        return self.base_width * self.scale
+
+    @property
+    def num_parameters(self) -> int:
+        """S, the length of the flat parameter vector, embeddings not counted."""
+        last = self.layout[-1]
+        return last.offset + last.size
+
+    @cached_property
+    def layout(self) -> tuple[TensorSpec, ...]:
+        """The tensors of the flat parameter vector, in its order (the order of evaluation; a weight before its bias)."""
+        tensors = _LayoutBuilder()
+        {Backbone.NERV: _nerv_layout, Backbone.ENERV: _enerv_layout, Backbone.HNERV: _hnerv_layout}[self.backbone](
+            self, tensors
+        )
+        return tuple(tensors.tensors)
+
+    @cached_property
+    def macs_per_frame(self) -> int:
+        """Multiply-accumulates to reconstruct one frame: convolutions, linear layers and attention products."""
+        height, width = self.base_height, self.base_width
+        positions = height * width
+        evaluations = {"trans1": positions, "trans2": positions, "stem_xy": positions, "to_base": positions}
+        macs = 0
+        for tensor in self.layout:
+            room = tensor.name.split(".")[0]
+            if room not in ("stages", "head") and tensor.kind != TensorKind.BIAS:
+                grid = positions if tensor.kind == TensorKind.CONV else evaluations.get(room, 1)
+                macs += tensor.size * grid
+        if self.backbone == Backbone.ENERV:
+            macs += 2 * positions**2 * ENERV_HEAD_WIDTH * (ENERV_FIRST_HEADS + ENERV_SECOND_HEADS)
+        for idx, stage in enumerate(self.stages):
+            for tensor in self.layout:
+                if not tensor.name.startswith(f"stages.{idx}.") or tensor.kind == TensorKind.BIAS:
+                    continue
+                after_shuffle = tensor.name.endswith("expand.weight")
+                grid = height * width * (stage.stride**2 if after_shuffle else 1)
+                macs += tensor.size * (grid if tensor.kind == TensorKind.CONV else 1)
+            height, width = height * stage.stride, width * stage.stride
+        head = next(tensor for tensor in self.layout if tensor.name == "head.weight")
+        return macs + head.size * height * width
+
+    def _require(self, condition: bool, name: str, value: object, allowed: str) -> None:
+        if not condition:
+            raise MalformedError(f"{name} is {value}, allowed is {allowed}", "network spec")
+
+    def _require_range(self, name: str, value: int, low: int, high: int) -> None:
+        self._require(low <= value <= high, name, value, f"{low}..{high}")
+
+    def _require_unused(self, *names: str) -> None:
+        for name in names:
+            self._require(getattr(self, name) == 0, name, getattr(self, name), f"0 for {self.backbone.name}")
+
+
+class _LayoutBuilder:
+    """Appends tensors and keeps their offsets."""
+
+    def __init__(self) -> None:
+        self.tensors: list[TensorSpec] = []
+        self._offset = 0
+
+    def conv(self, name: str, channels_in: int, channels_out: int, kernel: int) -> None:
+        self._append(f"{name}.weight", (channels_out, channels_in, kernel, kernel), TensorKind.CONV)
+        self._append(f"{name}.bias", (channels_out,), TensorKind.BIAS)
+
+    def linear(self, name: str, width_in: int, width_out: int, num_positions: int = 1, bias: bool = True) -> None:
+        self._append(f"{name}.weight", (width_out, width_in), TensorKind.LINEAR, num_positions)
+        if bias:
+            self._append(f"{name}.bias", (width_out,), TensorKind.BIAS, num_positions)
+
+    def _append(self, name: str, shape: tuple[int, ...], kind: TensorKind, num_positions: int = 1) -> None:
+        tensor = TensorSpec(name, shape, kind, self._offset, num_positions)
+        self.tensors.append(tensor)
+        self._offset += tensor.size
+
+
+def _nerv_layout(spec: NetworkSpec, tensors: _LayoutBuilder) -> None:
+    positions = spec.base_height * spec.base_width
+    tensors.linear("stem.0", 2 * spec.pe_levels, spec.stem_width)
+    tensors.linear("stem.1", spec.stem_width, spec.base_channels * positions, num_positions=positions)
+    _stages_and_head(spec, tensors)
+
+
+def _hnerv_layout(spec: NetworkSpec, tensors: _LayoutBuilder) -> None:
+    tensors.conv("stem", spec.embedding_channels, spec.base_channels, kernel=1)
+    _stages_and_head(spec, tensors)
+
+
+def _enerv_layout(spec: NetworkSpec, tensors: _LayoutBuilder) -> None:
+    tensors.linear("stem_t.0", 2 * spec.pe_levels, spec.stem_width)
+    tensors.linear("stem_t.1", spec.stem_width, spec.token_width)
+    tensors.linear("stem_xy", 4 * spec.pe_levels, spec.token_width)
+    for name, heads in (("trans1", ENERV_FIRST_HEADS), ("trans2", ENERV_SECOND_HEADS)):
+        inner = heads * ENERV_HEAD_WIDTH
+        tensors.linear(f"{name}.qkv", spec.token_width, 3 * inner, bias=False)
+        tensors.linear(f"{name}.out", inner, spec.token_width)
+        tensors.linear(f"{name}.feedforward.0", spec.token_width, spec.feedforward_width)
+        tensors.linear(f"{name}.feedforward.1", spec.feedforward_width, spec.token_width)
+    tensors.linear("to_base", spec.token_width, spec.base_channels)
+    tensors.linear("modulation.0", 2 * spec.pe_levels, spec.modulation_width)
+    tensors.linear("modulation.1", spec.modulation_width, spec.modulation_width)
+    _stages_and_head(spec, tensors)
+
+
+def _stages_and_head(spec: NetworkSpec, tensors: _LayoutBuilder) -> None:
+    channels = spec.base_channels
+    for idx, stage in enumerate(spec.stages):
+        if spec.backbone == Backbone.ENERV:
+            tensors.linear(f"stages.{idx}.modulation", spec.modulation_width, 2 * channels)
+        if spec.backbone == Backbone.ENERV and idx == 0:
+            bottleneck = channels // ENERV_BOTTLENECK
+            tensors.conv(f"stages.{idx}.conv", channels, bottleneck * stage.stride**2, stage.kernel)
+            tensors.conv(f"stages.{idx}.expand", bottleneck, stage.channels, stage.kernel)
+        else:
+            tensors.conv(f"stages.{idx}.conv", channels, stage.channels * stage.stride**2, stage.kernel)
+        channels = stage.channels
+    tensors.conv("head", channels, spec.num_outputs, spec.head_kernel)

@@ -1,0 +1,1 @@
+"""The commands nvenc, nvdec and nvinfo."""

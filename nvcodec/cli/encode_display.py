@@ -1,0 +1,189 @@
+"""How a running encode looks: a live line on a terminal, plain lines elsewhere, JSON lines for machines."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import json
+import time
+from types import TracebackType
+from typing import Protocol, Self
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from nvcodec.cli.formatting import format_bytes, format_count, format_duration
+from nvcodec.encoder.progress import EncodeProgress, EncodeResult, Stage
+
+PLAIN_INTERVAL_S = 10.0
+
+
+class EncodeDisplay(Protocol):
+    """Shows an encode; a context manager around it."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """End, whatever happened."""
+        ...
+
+    def update(self, state: EncodeProgress) -> None:
+        """Show a new state."""
+        ...
+
+    def finish(self, result: EncodeResult) -> None:
+        """Show the result."""
+        ...
+
+
+class QuietDisplay:
+    """Shows nothing."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """End."""
+
+    def update(self, state: EncodeProgress) -> None:
+        """Show nothing."""
+
+    def finish(self, result: EncodeResult) -> None:
+        """Show nothing."""
+
+
+class JsonDisplay(QuietDisplay):
+    """One JSON object per event on standard output; ``event`` is ``progress`` or ``result``."""
+
+    def update(self, state: EncodeProgress) -> None:
+        """Write a progress event."""
+        self._write("progress", state)
+
+    def finish(self, result: EncodeResult) -> None:
+        """Write the result."""
+        totals = {"num_frames": result.num_frames, "psnr_y": result.psnr_y, "psnr_rgb": result.psnr_rgb}
+        self._write("result", result, totals)
+
+    def _write(self, event: str, record: EncodeProgress | EncodeResult, extra: dict[str, float] | None = None) -> None:
+        values = {"event": event, **dataclasses.asdict(record), **(extra or {})}
+        click.echo(json.dumps(values, default=lambda value: value.value if isinstance(value, enum.Enum) else str(value)))
+
+
+class PlainDisplay(QuietDisplay):
+    """Lines on standard error: each window's plan and outcome, and its training every few seconds."""
+
+    def __init__(self, verbosity: int) -> None:
+        self._verbosity = verbosity
+        self._last_line = 0.0
+
+    def update(self, state: EncodeProgress) -> None:
+        """Print what is new."""
+        if state.stage is Stage.PLAN:
+            click.echo(plan_line(state), err=True)
+            self._last_line = time.monotonic()
+        elif state.stage is Stage.WRITTEN:
+            click.echo(written_line(state), err=True)
+        elif state.stage is Stage.TRAIN and self._is_due():
+            click.echo(f"  {training_text(state)}", err=True)
+
+    def finish(self, result: EncodeResult) -> None:
+        """Print the summary."""
+        click.echo(result_line(result), err=True)
+
+    def _is_due(self) -> bool:
+        interval = 0.0 if self._verbosity > 1 else PLAIN_INTERVAL_S / (1 + 4 * self._verbosity)
+        if time.monotonic() - self._last_line < interval:
+            return False
+        self._last_line = time.monotonic()
+        return True
+
+
+class LiveDisplay(QuietDisplay):
+    """A progress bar that stays at the bottom of the terminal, with the windows' outcomes above it."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[status]}"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        """Begin to draw."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Leave the terminal as it was."""
+        self._progress.stop()
+
+    def update(self, state: EncodeProgress) -> None:
+        """Redraw."""
+        if state.stage is Stage.PLAN:
+            self._progress.console.print(plan_line(state), highlight=False)
+            self._task = self._progress.add_task(f"window {state.window_idx}", total=1.0, status="")
+        elif state.stage is Stage.WRITTEN:
+            self._progress.console.print(written_line(state), highlight=False)
+            if self._task is not None:
+                self._progress.remove_task(self._task)
+                self._task = None
+        elif self._task is not None:
+            status = "choosing the mask" if state.stage is Stage.MASK else training_text(state)
+            self._progress.update(self._task, completed=state.window_fraction, status=status)
+
+    def finish(self, result: EncodeResult) -> None:
+        """Print the summary below."""
+        self._progress.console.print(result_line(result), highlight=False)
+
+
+def plan_line(state: EncodeProgress) -> str:
+    """A window before it trains, with the estimated time for all that is left."""
+    last_frame = state.first_frame + state.num_frames - 1
+    chunks = "1 chunk" if state.num_chunks == 1 else f"{state.num_chunks} chunks"
+    return (
+        f"window {state.window_idx}: frames {state.first_frame}-{last_frame}, {chunks}, "
+        f"{format_count(state.num_parameters)} parameters each, {state.num_epochs} epochs; "
+        f"estimated time left {format_duration(state.seconds_left)}"
+    )
+
+
+def training_text(state: EncodeProgress) -> str:
+    """Window, chunks, epoch, quality, size and time left of a window that trains."""
+    coded = "" if state.frames_expected is None else f"{state.frames_coded}/{state.frames_expected} frames coded, "
+    return (
+        f"{state.num_chunks} chunk{'s' if state.num_chunks > 1 else ''}, epoch {state.epoch}/{state.num_epochs}, "
+        f"{state.psnr:.2f} dB, {coded}{format_bytes(state.bytes_written)}, "
+        f"{format_duration(state.seconds_left)} left"
+    )
+
+
+def written_line(state: EncodeProgress) -> str:
+    """A window that stands in the file."""
+    return (
+        f"window {state.window_idx}: written and verified, {state.psnr:.2f} dB RGB, "
+        f"{format_bytes(state.bytes_written)} so far"
+    )
+
+
+def result_line(result: EncodeResult) -> str:
+    """The whole encode in a line."""
+    incomplete = "" if result.is_complete else " (stopped early: the file is valid, but not complete)"
+    return (
+        f"{result.num_frames} frames in {len(result.windows)} window{'s' if len(result.windows) != 1 else ''}, "
+        f"{format_bytes(result.file_bytes)}, {result.bpp:.4f} bpp, {result.psnr_y:.2f} dB Y, "
+        f"{result.psnr_rgb:.2f} dB RGB, {format_duration(result.seconds)} on {result.device}{incomplete}"
+    )

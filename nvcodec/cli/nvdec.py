@@ -1,0 +1,110 @@
+"""``nvdec``: decode a .nvst file into a video."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from nvcodec import __version__
+from nvcodec.bitstream import NvstReader
+from nvcodec.cli.errors import report_errors
+from nvcodec.cli.formatting import format_duration
+from nvcodec.cli.types import FrameRange, Seconds
+from nvcodec.decoder.decoding import DecodeProgress, DecodeResult, decode
+from nvcodec.video.source import Selection
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Video to write: .y4m, any container (lossless codec), a folder for PNGs, or - for y4m on standard output.",
+)
+@click.option("--frames", type=FrameRange(), help="Decode only frames A up to B.")
+@click.option("--start", type=Seconds(), help="Decode from this time on, e.g. 12.5 or 1:02.")
+@click.option("--end", type=Seconds(), help="Decode up to this time.")
+@click.option("--md5", is_flag=True, help="Print the MD5 of all decoded samples.")
+@click.option("--verify", is_flag=True, help="Check every checksum and every integer; decode no frames.")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to reconstruct.")
+@click.option("-y", "--overwrite", is_flag=True, help="Replace an existing output.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors and what was asked for.")
+@click.version_option(__version__, prog_name="nvdec")
+@report_errors
+def main(
+    source: Path,
+    output: str | None,
+    frames: tuple[int | None, int | None] | None,
+    start: float | None,
+    end: float | None,
+    md5: bool,
+    verify: bool,
+    threads: int | None,
+    device: str,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Decode the .nvst file SOURCE into a video."""
+    if output is None and not (md5 or verify):
+        raise click.UsageError("nothing to do: give an output with -o, or --md5, or --verify")
+    if verify:
+        with NvstReader(source) as reader:
+            reader.verify()
+        if not quiet:
+            click.echo(f"{source}: all checksums and integers are sound", err=True)
+    if output is None and not md5:
+        return
+    first_frame, end_frame = frames or (None, None)
+    selection = Selection(first_frame or 0, end_frame, start, end)
+    with _progress(quiet) as progress:
+        result = decode(
+            source,
+            output,
+            selection=selection,
+            device=device,
+            threads=threads,
+            md5=md5,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    if result.md5 is not None:
+        click.echo(f"MD5={result.md5}", err=output == "-")
+    if not quiet:
+        _summarise(source, result)
+
+
+def _summarise(source: Path, result: DecodeResult) -> None:
+    for warning in result.warnings:
+        click.echo(f"nvdec: warning: {warning}", err=True)
+    if not result.is_complete:
+        click.echo(f"nvdec: warning: {source}: unfinished, it has fewer frames than its source", err=True)
+    fps = result.num_frames / result.seconds
+    click.echo(
+        f"{result.num_frames} frames in {format_duration(result.seconds)}, {fps:.1f} fps on {result.device}", err=True
+    )
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[DecodeProgress], None] | None]:
+    """A live bar with the speed on a terminal, nothing elsewhere: a decode is short and its summary has the speed."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    bar = Progress(
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed}/{task.total} frames, {task.fields[fps]:.1f} fps,"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("decode", total=None, fps=0.0)
+        yield lambda state: bar.update(task, total=state.num_frames, completed=state.num_done, fps=state.fps)

@@ -1,0 +1,187 @@
+"""``nvenc``: encode a video into a .nvst file."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from nvcodec import __version__
+from nvcodec.bitstream import MaskGranularity
+from nvcodec.bitstream.network_spec import Backbone
+from nvcodec.cli.encode_display import EncodeDisplay, JsonDisplay, LiveDisplay, PlainDisplay, QuietDisplay
+from nvcodec.cli.errors import report_errors
+from nvcodec.cli.types import ChunkLength, ChunkLengthType, FrameRange, Quantity, Seconds
+from nvcodec.encoder.config import DEFAULT_CHUNK_S, EncoderConfig
+from nvcodec.encoder.pipeline import encode
+from nvcodec.encoder.presets import PRESETS
+from nvcodec.sharing.selection import MaskThreshold
+from nvcodec.video.source import open_source
+
+INTERRUPTED = 130
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.argument("source")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE", help="The .nvst file to write."
+)
+@click.option(
+    "--preset",
+    type=click.Choice(list(PRESETS)),
+    default=EncoderConfig.preset,
+    help="Effort: draft is a preview, paper the papers' own recipe (days on a CPU).",
+)
+@click.option(
+    "--backbone",
+    type=click.Choice([backbone.name.lower() for backbone in Backbone]),
+    default=EncoderConfig.backbone.name.lower(),
+    help="Architecture of the networks.",
+)
+@click.option("--params", type=Quantity(), help="Parameters per chunk, e.g. 1.5M, embeddings included.")
+@click.option("--bpp", type=click.FloatRange(min=0, min_open=True), help="Bits per pixel to aim at instead.")
+@click.option(
+    "--chunk",
+    type=ChunkLengthType(),
+    default=f"{DEFAULT_CHUNK_S:g}s",
+    help="Length of a chunk, the unit of random access: seconds (5s) or frames (120).",
+)
+@click.option("--fixed-chunks", is_flag=True, help="Cut chunks on a fixed grid instead of at scene cuts.")
+@click.option(
+    "--kappa",
+    type=click.FloatRange(0, 1),
+    default=EncoderConfig.kappa,
+    help="Fraction of the parameters that the chunks of a scene share.",
+)
+@click.option(
+    "--mask-granularity",
+    type=click.Choice([granularity.name.lower() for granularity in MaskGranularity]),
+    default=EncoderConfig.granularity.name.lower(),
+    help="What is shared together.",
+)
+@click.option(
+    "--mask-threshold",
+    type=click.Choice([threshold.value for threshold in MaskThreshold]),
+    default=EncoderConfig.threshold.value,
+    help="Choose the shared parameters over all of the network or within each tensor.",
+)
+@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the frames.  [default: the preset's]")
+@click.option("--frames", type=FrameRange(), help="Encode only frames A up to B.")
+@click.option("--start", type=Seconds(), help="Encode from this time on, e.g. 12.5 or 1:02.")
+@click.option("--end", type=Seconds(), help="Encode up to this time.")
+@click.option("--scale", metavar="WxH|FACTOR", help="Scale the video first, e.g. 640x360 or 0.5.")
+@click.option("--recon", type=click.Path(path_type=Path), metavar="FILE", help="Also write the decoded video here.")
+@click.option("--seed", type=click.IntRange(min=0), default=EncoderConfig.seed, help="Same seed, same file.")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train.")
+@click.option(
+    "--max-memory",
+    type=Quantity(is_bytes=True),
+    default="4G",
+    help="Bound on the source frames held at once; longer scenes become several windows.",
+)
+@click.option("--strict", is_flag=True, help="Refuse damaged input instead of encoding what is sound.")
+@click.option("-y", "--overwrite", is_flag=True, help="Replace an existing output.")
+@click.option("--json", "as_json", is_flag=True, help="Progress and result as JSON lines on standard output.")
+@click.option("-v", "--verbose", count=True, help="Tell more.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+@click.version_option(__version__, prog_name="nvenc")
+@report_errors
+def main(
+    source: str,
+    output: Path,
+    preset: str,
+    backbone: str,
+    params: int | None,
+    bpp: float | None,
+    chunk: ChunkLength,
+    fixed_chunks: bool,
+    kappa: float,
+    mask_granularity: str,
+    mask_threshold: str,
+    epochs: int | None,
+    frames: tuple[int | None, int | None] | None,
+    start: float | None,
+    end: float | None,
+    scale: str | None,
+    recon: Path | None,
+    seed: int,
+    threads: int | None,
+    device: str,
+    max_memory: int,
+    strict: bool,
+    overwrite: bool,
+    as_json: bool,
+    verbose: int,
+    quiet: bool,
+) -> None:
+    """Encode the video SOURCE into a .nvst file.
+
+    SOURCE is a video file, a folder or pattern of images, or - for y4m on standard input. Ctrl-C once ends training
+    and closes a valid file; twice stops at once and keeps what is whole.
+    """
+    config = EncoderConfig(
+        backbone=Backbone[backbone.upper()],
+        num_parameters=params,
+        bpp=bpp,
+        chunk_s=chunk.seconds or DEFAULT_CHUNK_S,
+        chunk_frames=chunk.frames,
+        fixed_chunks=fixed_chunks,
+        kappa=kappa,
+        granularity=MaskGranularity[mask_granularity.upper()],
+        threshold=MaskThreshold(mask_threshold),
+        preset=preset,
+        epochs=epochs,
+        seed=seed,
+        threads=threads,
+        device=device,
+        max_memory_bytes=max_memory,
+    )
+    config.validate()
+    video = open_source(source, frames=frames, start_s=start, end_s=end, scale=scale, strict=strict)
+    with video, _stop_on_interrupt() as stop, _display(as_json, quiet, verbose) as display:
+        result = encode(
+            video,
+            output,
+            config,
+            progress=display.update,
+            should_stop=stop.is_set,
+            overwrite=overwrite,
+            recon=recon,
+        )
+        display.finish(result)
+    if not quiet:
+        for warning in result.warnings:
+            click.echo(f"nvenc: warning: {warning}", err=True)
+    if not result.is_complete:
+        sys.exit(INTERRUPTED)
+
+
+def _display(as_json: bool, quiet: bool, verbose: int) -> EncodeDisplay:
+    if as_json:
+        return JsonDisplay()
+    if quiet:
+        return QuietDisplay()
+    return LiveDisplay() if sys.stderr.isatty() else PlainDisplay(verbose)
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C sets; the second is a ``KeyboardInterrupt``."""
+    stop = threading.Event()
+
+    def handle(signum: int, frame: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        click.echo("\nnvenc: finishing this window; Ctrl-C again to stop at once", err=True)
+
+    previous = signal.signal(signal.SIGINT, handle)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, previous)

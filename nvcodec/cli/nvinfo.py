@@ -1,0 +1,121 @@
+"""``nvinfo``: what is inside a .nvst file. Needs neither torch nor av."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import click
+
+from nvcodec.bitstream.dump import dump
+from nvcodec.bitstream.limits import Limits
+from nvcodec.bitstream.reader import NvstReader
+from nvcodec.bitstream.summary import StreamSummary, WindowSummary, summarize
+from nvcodec.cli.errors import report_errors
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("file", type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--dump", "as_dump", is_flag=True, help="Print every field of every box.")
+@click.version_option(package_name="nvcodec")
+@report_errors
+def main(file: str, as_json: bool, as_dump: bool) -> None:
+    """Show what is inside FILE, a .nvst video.
+
+    Prints the video's format, its windows and chunks, which share of the parameters the chunks of a window really
+    share (kappa), and where the bytes go.
+    """
+    with NvstReader(file, Limits()) as reader:
+        if as_dump:
+            for line in dump(reader):
+                click.echo(line)
+            return
+        summary = summarize(reader)
+        click.echo(json.dumps(summary.as_dict(), indent=2) if as_json else _page(summary))
+
+
+def _page(summary: StreamSummary) -> str:
+    blocks = [_stream_block(summary), _windows_block(summary.windows), _bytes_block(summary)]
+    if summary.metadata:
+        blocks.append("\n".join(_printable(f"{key}: {value}") for key, value in summary.metadata.items()))
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _printable(text: str) -> str:
+    """Text of a file must not reach the terminal as control sequences."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+def _stream_block(summary: StreamSummary) -> str:
+    color = f"{summary.color_primaries}/{summary.transfer_characteristics}/{summary.matrix_coefficients}"
+    chunks = sum(len(window.chunk_frames) for window in summary.windows)
+    rows = [
+        ("file", f"{summary.name}, {summary.file_bytes:,} bytes, {state(summary)}"),
+        (
+            "video",
+            f"{summary.width}x{summary.height}, {summary.chroma_subsampling} {summary.bit_depth} bit, "
+            f"{summary.color_range.lower()} range, primaries/transfer/matrix {color}",
+        ),
+        ("frames", f"{summary.num_frames} in {summary.duration_s:.3f} s ({summary.frame_rate:.4g} per second)"),
+        ("parts", f"{len(summary.windows)} windows, {chunks} chunks"),
+        ("kappa", f"{summary.kappa:.4f} of the parameters are shared"),
+        ("rate", f"{summary.bpp:.5f} bits per pixel, {summary.bits_per_parameter:.3f} bits per stored parameter"),
+    ]
+    return _table(rows, left=2)
+
+
+def state(summary: StreamSummary) -> str:
+    """Whether the file holds all of its source, in words."""
+    if summary.is_complete:
+        return "complete"
+    of_source = f" of {summary.num_source_frames}" if summary.num_source_frames else ""
+    how = "closed before the end of its source" if summary.is_finished else "cut off or still being written"
+    return f"unfinished: {summary.num_frames}{of_source} frames, {how}"
+
+
+def _windows_block(windows: Sequence[WindowSummary]) -> str:
+    if not windows:
+        return ""
+    head = ("window", "frames", "start s", "chunks", "backbone", "parameters", "shared", "kappa", "mask", "bytes")
+    rows = [
+        (
+            str(window_idx),
+            f"{window.first_frame}..{window.first_frame + window.num_frames - 1}",
+            f"{window.start_s:.3f}",
+            _lengths(window.chunk_frames),
+            window.backbone,
+            f"{window.num_parameters:,}",
+            f"{window.num_shared:,}",
+            f"{window.kappa:.4f}",
+            window.granularity.lower(),
+            f"{sum(window.bytes_by_part.values()):,}",
+        )
+        for window_idx, window in enumerate(windows)
+    ]
+    return _table([head, *rows])
+
+
+def _lengths(chunk_frames: Sequence[int]) -> str:
+    shortest, longest = min(chunk_frames), max(chunk_frames)
+    return f"{len(chunk_frames)} x {shortest if shortest == longest else f'{shortest}..{longest}'}"
+
+
+def _bytes_block(summary: StreamSummary) -> str:
+    rows = [
+        (part, f"{size:,}", f"{100 * size / summary.file_bytes:.2f} %") for part, size in summary.bytes_by_part.items()
+    ]
+    return _table([("part", "bytes", "of file"), *rows], left=1)
+
+
+def _table(rows: Sequence[Sequence[str]], left: int = 0) -> str:
+    """Columns of equal width; the first ``left`` of them flush left."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.ljust(width) if column < left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)

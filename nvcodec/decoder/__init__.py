@@ -1,0 +1,1 @@
+"""The decoder: from a file to frames, by index, by time or all in order."""

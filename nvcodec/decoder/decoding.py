@@ -1,0 +1,176 @@
+"""The decode, from file to video."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+
+from nvcodec.bitstream import Limits, NvstReader
+from nvcodec.decoder.device import describe_device, memory_errors_reported, resolve_device
+from nvcodec.decoder.reconstruction import ChunkReconstructor
+from nvcodec.errors import ConfigError
+from nvcodec.video.frame import Frame
+from nvcodec.video.sink import FrameSink, HashSink, open_sink
+from nvcodec.video.source import Selection
+
+
+@dataclass(frozen=True)
+class DecodeProgress:
+    """State of a decode: frames done, frames wanted, and frames per second so far."""
+
+    num_done: int
+    num_frames: int
+    fps: float
+
+
+@dataclass(frozen=True)
+class DecodeResult:
+    """A finished decode.
+
+    Attributes:
+        num_frames: frames written.
+        seconds: time taken, output included.
+        device: the device that reconstructed, for people.
+        md5: of all samples, plane by plane in order, little endian; None if not asked for.
+        is_complete: false if the file has fewer frames than its source had.
+        warnings: what the output could not hold.
+    """
+
+    num_frames: int
+    seconds: float
+    device: str
+    md5: str | None
+    is_complete: bool
+    warnings: tuple[str, ...]
+
+
+def decode(
+    source: str | Path,
+    target: str | Path | None,
+    *,
+    selection: Selection | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    md5: bool = False,
+    overwrite: bool = False,
+    limits: Limits | None = None,
+    progress: Callable[[DecodeProgress], None] | None = None,
+) -> DecodeResult:
+    """Decode a .nvst file into a video.
+
+    Only the blocks that the wanted frames need are read. The target has its own name only once it is whole.
+
+    Args:
+        source: path of the .nvst file.
+        target: path of the video (see ``open_sink``); None writes none.
+        selection: frames wanted; None for all. Seconds count from the first frame.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        threads: CPU threads; None: PyTorch's choice.
+        md5: also hash the samples.
+        overwrite: replace an existing target.
+        limits: what a file may ask for; None for the defaults.
+        progress: told how far the decode is, after every frame.
+
+    Raises:
+        BitstreamError: the file is refused.
+        ConfigError: the selection holds no frame, or the target cannot hold the video.
+        OutputError: the target exists or cannot be written.
+        DeviceError: the device is missing or its memory is too small.
+    """
+    torch_device = resolve_device(device)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    start = time.monotonic()
+    with ExitStack() as stack:
+        reader = stack.enter_context(NvstReader(source, limits or Limits()))
+        wanted = _wanted_chunks(reader, selection or Selection())
+        num_frames = sum(len(chunk.frame_idx) for chunk in wanted)
+        if not num_frames:
+            raise ConfigError(f"the selection holds none of the file's {reader.num_frames} frames", str(source))
+        header = reader.header
+        sink: FrameSink | None = None
+        if target is not None:
+            sink = open_sink(target, header.format, header.time_base, _average_rate(reader), overwrite=overwrite)
+            stack.enter_context(sink)
+        hasher = HashSink() if md5 else None
+        with memory_errors_reported("reconstruction"):
+            for num_done, frame in enumerate(_frames(reader, wanted, torch_device), start=1):
+                if sink is not None:
+                    sink.write(frame)
+                if hasher is not None:
+                    hasher.write(frame)
+                if progress is not None:
+                    progress(DecodeProgress(num_done, num_frames, num_done / (time.monotonic() - start)))
+        if sink is not None:
+            sink.close()
+        return DecodeResult(
+            num_frames=num_frames,
+            seconds=time.monotonic() - start,
+            device=describe_device(torch_device),
+            md5=hasher.hexdigest() if hasher is not None else None,
+            is_complete=reader.is_complete,
+            warnings=tuple(sink.warnings) if sink is not None else (),
+        )
+
+
+@dataclass(frozen=True)
+class _WantedChunk:
+    window_idx: int
+    chunk_idx: int
+    frame_idx: tuple[int, ...]
+
+
+def _wanted_chunks(reader: NvstReader, selection: Selection) -> list[_WantedChunk]:
+    """The chunks that hold a wanted frame; a chunk whose times decide is read for them."""
+    selection.validate()
+    first_pts: int | None = None
+    wanted: list[_WantedChunk] = []
+    for window_idx, window in enumerate(reader.windows):
+        content = None
+        for chunk_idx, chunk in enumerate(window.chunks):
+            first_pts = chunk.first_pts if first_pts is None else first_pts
+            begin_s = float((chunk.first_pts - first_pts) * reader.header.time_base)
+            end_s = float((chunk.end_pts - first_pts) * reader.header.time_base)
+            if selection.is_past(chunk.first_frame, begin_s):
+                return wanted
+            if not selection.has_begun(chunk.first_frame + chunk.num_frames - 1, end_s):
+                continue
+            if selection.start_s is None and selection.end_s is None:
+                times = [0.0] * chunk.num_frames
+            else:
+                content = content or reader.read_window(window_idx)
+                pts = reader.read_chunk(window_idx, chunk_idx, content).pts
+                times = [float((int(value) - first_pts) * reader.header.time_base) for value in pts]
+            frame_idx = tuple(
+                idx
+                for idx, time_s in enumerate(times)
+                if selection.has_begun(chunk.first_frame + idx, time_s)
+                and not selection.is_past(chunk.first_frame + idx, time_s)
+            )
+            if frame_idx:
+                wanted.append(_WantedChunk(window_idx, chunk_idx, frame_idx))
+    return wanted
+
+
+def _frames(reader: NvstReader, wanted: list[_WantedChunk], device: torch.device) -> Iterator[Frame]:
+    """The wanted frames in order; a window and a chunk are read when the first of their frames is due."""
+    window_idx, window = -1, None
+    for chunk in wanted:
+        if window is None or chunk.window_idx != window_idx:
+            window_idx, window = chunk.window_idx, reader.read_window(chunk.window_idx)
+        content = reader.read_chunk(window_idx, chunk.chunk_idx, window)
+        reconstructor = ChunkReconstructor(window, content, reader.header.format, device)
+        yield from reconstructor.frames(chunk.frame_idx)
+
+
+def _average_rate(reader: NvstReader) -> Fraction:
+    """Frames per second over the whole file."""
+    chunks = [chunk for window in reader.windows for chunk in window.chunks]
+    duration = (chunks[-1].end_pts - chunks[0].first_pts) * reader.header.time_base
+    return Fraction(reader.num_frames) / duration

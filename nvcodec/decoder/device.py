@@ -1,0 +1,50 @@
+"""The compute device: choice, name and memory errors."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from nvcodec.errors import DeviceError
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device called ``auto`` (CUDA if there is one, else the CPU), ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        DeviceError: CUDA is asked for and there is none, or the name is none of these.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name != "cpu" and not name.startswith("cuda"):
+        raise DeviceError(f"unknown device {name!r}; use auto, cpu or cuda", "device")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise DeviceError("no CUDA device is available; use --device cpu", "device")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise DeviceError(f"unknown device {name!r}; use auto, cpu or cuda", "device") from error
+
+
+def describe_device(device: torch.device) -> str:
+    """The device for people, e.g. ``cpu (x86_64, 2 threads)``."""
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return f"cpu ({platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+@contextmanager
+def memory_errors_reported(what: str) -> Iterator[None]:
+    """Turn the ways in which memory runs out into a ``DeviceError`` that says during ``what``."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise DeviceError(f"out of memory during {what}", "device") from error
+    except RuntimeError as error:
+        # The CPU allocator has no exception type of its own.
+        if "can't allocate memory" not in str(error) and "not enough memory" not in str(error):
+            raise
+        raise DeviceError(f"out of memory during {what}", "device") from error

@@ -1,0 +1,1 @@
+"""The encoder: settings, presets and the pipeline from source to file."""

@@ -1,0 +1,81 @@
+"""What a user decides about an encode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nvcodec.bitstream import MaskGranularity
+from nvcodec.bitstream.network_spec import Backbone
+from nvcodec.encoder.presets import PRESETS, Preset
+from nvcodec.errors import ConfigError
+from nvcodec.sharing.selection import MaskThreshold
+
+DEFAULT_CHUNK_S = 5.0
+DEFAULT_MAX_MEMORY_BYTES = 4 << 30
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Settings of an encode. Everything that has an effect on the file's bytes is here, threads included.
+
+    Attributes:
+        backbone: architecture of the networks.
+        num_parameters: parameters per chunk, as the originals count them: embeddings included for HNeRV. None: by bpp.
+        bpp: target of all bits per pixel, from which the number of parameters follows. None: by the preset.
+        chunk_s: length of a chunk in seconds.
+        chunk_frames: length of a chunk in frames; overrides ``chunk_s``.
+        fixed_chunks: cut chunks on a fixed grid, as the paper does, instead of at scene cuts.
+        kappa: fraction κ of the parameters that the chunks of a window share, 0..1.
+        granularity: what is shared together.
+        threshold: over what the Fisher information is ranked.
+        preset: name of a preset, one of ``PRESETS``.
+        epochs: passes over the frames; None: the preset's.
+        seed: of everything random.
+        threads: CPU threads; None: PyTorch's choice.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        max_memory_bytes: bound on the source frames held at once; it bounds the length of a window.
+    """
+
+    backbone: Backbone = Backbone.HNERV
+    num_parameters: int | None = None
+    bpp: float | None = None
+    chunk_s: float = DEFAULT_CHUNK_S
+    chunk_frames: int | None = None
+    fixed_chunks: bool = False
+    kappa: float = 0.5
+    granularity: MaskGranularity = MaskGranularity.KERNEL
+    threshold: MaskThreshold = MaskThreshold.GLOBAL
+    preset: str = "medium"
+    epochs: int | None = None
+    seed: int = 0
+    threads: int | None = None
+    device: str = "auto"
+    max_memory_bytes: int = DEFAULT_MAX_MEMORY_BYTES
+
+    def validate(self) -> None:
+        """Check every setting; the only place that does.
+
+        Raises:
+            ConfigError: a setting is out of range or contradicts another; its place is the setting's name.
+        """
+        _require(self.preset in PRESETS, "preset", self.preset, ", ".join(PRESETS))
+        _require(0 <= self.kappa <= 1, "kappa", self.kappa, "0..1")
+        _require(self.chunk_s > 0, "chunk", self.chunk_s, "more than 0 seconds")
+        _require(self.num_parameters is None or self.num_parameters >= 1, "params", self.num_parameters, "at least 1")
+        _require(self.bpp is None or self.bpp > 0, "bpp", self.bpp, "more than 0")
+        _require(self.chunk_frames is None or self.chunk_frames >= 1, "chunk", self.chunk_frames, "at least 1 frame")
+        _require(self.epochs is None or self.epochs >= 1, "epochs", self.epochs, "at least 1")
+        _require(0 <= self.seed < 2**63, "seed", self.seed, "0..2^63 - 1")
+        _require(self.threads is None or self.threads >= 1, "threads", self.threads, "at least 1")
+        _require(self.max_memory_bytes >= 1 << 24, "max-memory", self.max_memory_bytes, "at least 16 MiB")
+        if self.num_parameters is not None and self.bpp is not None:
+            raise ConfigError("params and bpp both set the size; give one of them", "params")
+
+    def resolved_preset(self) -> Preset:
+        """The preset for this backbone, with the settings that override it."""
+        return PRESETS[self.preset](self.backbone, self.epochs)
+
+
+def _require(condition: bool, name: str, value: object, allowed: str) -> None:
+    if not condition:
+        raise ConfigError(f"{value} is not allowed; allowed is {allowed}", name)

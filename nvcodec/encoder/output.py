@@ -1,0 +1,68 @@
+"""The file an encode writes: under a temporary name until it is worth keeping."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from nvcodec.errors import OutputError
+
+
+class PartialFile:
+    """A file that appears under its own name only when it is kept.
+
+    While it is written it has ``.part`` added to its name. Leaving the context without :meth:`keep` removes it.
+
+    Args:
+        path: the final name.
+        overwrite: replace what already has that name.
+
+    Raises:
+        OutputError: the name is taken, or the file cannot be made.
+    """
+
+    def __init__(self, path: Path, *, overwrite: bool) -> None:
+        self.path = path
+        self.partial_path = path.with_name(path.name + ".part")
+        if path.is_dir():
+            raise OutputError("is a folder", str(path))
+        if path.exists() and not overwrite:
+            raise OutputError("already exists; use -y to overwrite it", str(path))
+        with writing_reported(path):
+            self.file = open(self.partial_path, "w+b")  # noqa: SIM115 - closed by __exit__
+
+    def keep(self) -> None:
+        """Give the file its own name."""
+        with writing_reported(self.path):
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            os.replace(self.partial_path, self.path)
+
+    def __enter__(self) -> Self:
+        """The file itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close, and remove what was not kept."""
+        # A full disk can refuse even the last flush; what was whole before is on the disk already.
+        with contextlib.suppress(OSError):
+            self.file.close()
+        self.partial_path.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_reported(path: Path) -> Iterator[None]:
+    """Turn a failure of the file system into an ``OutputError`` about ``path``."""
+    try:
+        yield
+    except OSError as error:
+        reason = "no space left on the disk" if error.errno == errno.ENOSPC else (error.strerror or str(error)).lower()
+        raise OutputError(reason, str(path)) from error

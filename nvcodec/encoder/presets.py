@@ -1,0 +1,79 @@
+"""Presets: how much effort an encode takes, from a preview to the papers' own recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from nvcodec.bitstream.network_spec import Backbone
+from nvcodec.networks import NetworkDesign
+from nvcodec.training.fit import Recipe
+from nvcodec.training.losses import Loss
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Everything that a preset decides.
+
+    Attributes:
+        recipe: how a window is trained.
+        design: the rules of the network; the size comes from the user.
+        bpp: target of all bits per pixel if the user names no size.
+        num_parameters: parameters per chunk if the user names no size; overrides ``bpp``.
+        min_parameters: least parameters of a network whose size follows from ``bpp``; keeps short clips watchable.
+        encoder_width: channels of HNeRV's embedding encoder, which is not stored.
+        weight_bits, embedding_bits: bits of a symbol before entropy coding.
+    """
+
+    recipe: Recipe
+    design: NetworkDesign
+    bpp: float = 0.1
+    num_parameters: int | None = None
+    min_parameters: int = 30_000
+    encoder_width: int = 64
+    weight_bits: int = 8
+    embedding_bits: int = 6
+
+
+def _authors(backbone: Backbone, epochs: int | None) -> Preset:
+    """The papers' own recipe; sizes as NerVast's main evaluation uses them."""
+    design = NetworkDesign.of_authors(backbone)
+    if backbone == Backbone.HNERV:
+        return Preset(Recipe(epochs or 300, batch_size=2), design, num_parameters=1_500_000)
+    recipe = Recipe(epochs or 300, learning_rate=5e-4, beta1=0.5, warmup_ratio=0.2, loss=Loss.FUSION6)
+    return Preset(recipe, design, num_parameters=6_000_000)
+
+
+def _draft(backbone: Backbone, epochs: int | None) -> Preset:
+    return Preset(
+        Recipe(epochs or 4, learning_rate=1e-2, beta2=0.99),
+        _cheap_design(backbone),
+        bpp=0.05,
+        encoder_width=16,
+    )
+
+
+def _fast(backbone: Backbone, epochs: int | None) -> Preset:
+    return Preset(Recipe(epochs or 24, learning_rate=1e-2, beta2=0.99), _cheap_design(backbone), encoder_width=16)
+
+
+def _medium(backbone: Backbone, epochs: int | None) -> Preset:
+    return Preset(Recipe(epochs or 60, learning_rate=5e-3, beta2=0.99), NetworkDesign.of_authors(backbone))
+
+
+def _slow(backbone: Backbone, epochs: int | None) -> Preset:
+    return Preset(Recipe(epochs or 150, learning_rate=2e-3), NetworkDesign.of_authors(backbone))
+
+
+def _cheap_design(backbone: Backbone) -> NetworkDesign:
+    """The authors' design with the computation moved to the small early stages."""
+    design = NetworkDesign.of_authors(backbone)
+    if backbone == Backbone.HNERV:
+        return replace(design, kernel_min=3, kernel_max=3)
+    return replace(design, lower_width=16)
+
+
+PRESETS: Mapping[str, Callable[[Backbone, int | None], Preset]] = MappingProxyType(
+    {"draft": _draft, "fast": _fast, "medium": _medium, "slow": _slow, "paper": _authors}
+)

@@ -1,0 +1,118 @@
+"""What a running encode tells, and what it returns."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Stage(enum.Enum):
+    """Where an encode is: a window was planned, its mask is chosen, its networks train, it is written."""
+
+    PLAN = "plan"
+    MASK = "mask"
+    TRAIN = "train"
+    WRITTEN = "written"
+
+
+@dataclass(frozen=True)
+class EncodeProgress:
+    """State of an encode.
+
+    Attributes:
+        stage: what is being done.
+        window_idx: the window at work, from 0.
+        first_frame: position of its first frame in the coded video.
+        num_frames: its frames.
+        num_chunks: its chunks.
+        num_parameters: S, parameters of each of its networks.
+        epoch, num_epochs: of its training.
+        window_fraction: fraction of its training that is done, 0..1.
+        psnr: RGB PSNR of the training so far in dB; of the decoded frames once written. 0 while unknown.
+        bytes_written: bytes in the file so far.
+        frames_coded: frames in the file so far.
+        frames_expected: frames of the source; None if it does not tell.
+        seconds_left: estimate for the rest of the video, of this window where the source does not tell its length.
+    """
+
+    stage: Stage
+    window_idx: int
+    first_frame: int
+    num_frames: int
+    num_chunks: int
+    num_parameters: int
+    epoch: int = 0
+    num_epochs: int = 0
+    window_fraction: float = 0.0
+    psnr: float = 0.0
+    bytes_written: int = 0
+    frames_coded: int = 0
+    frames_expected: int | None = None
+    seconds_left: float = 0.0
+
+
+@dataclass(frozen=True)
+class WindowReport:
+    """One window as it stands in the file.
+
+    Attributes:
+        window_idx, first_frame: its place.
+        chunk_lengths: frames of each chunk.
+        num_parameters: S, parameters of each network.
+        kappa: fraction of S that is shared; 0 for a window of one chunk.
+        psnr_y: mean over the frames of the luma PSNR of the decoded frames in dB (of the mean of R, G, B for RGB video).
+        psnr_rgb: mean over the frames of the PSNR of the networks' RGB output in dB.
+        num_bytes: bytes of its boxes.
+    """
+
+    window_idx: int
+    first_frame: int
+    chunk_lengths: tuple[int, ...]
+    num_parameters: int
+    kappa: float
+    psnr_y: float
+    psnr_rgb: float
+    num_bytes: int
+
+    @property
+    def num_frames(self) -> int:
+        """Frames of the window."""
+        return sum(self.chunk_lengths)
+
+
+@dataclass(frozen=True)
+class EncodeResult:
+    """A finished encode.
+
+    Attributes:
+        windows: what was written.
+        is_complete: false if it was stopped before the end of the source.
+        file_bytes: size of the file.
+        bpp: all bits per pixel of the video.
+        seconds: time taken.
+        device: the device that trained, for people.
+        warnings: what was odd about the source.
+    """
+
+    windows: tuple[WindowReport, ...]
+    is_complete: bool
+    file_bytes: int
+    bpp: float
+    seconds: float
+    device: str
+    warnings: tuple[str, ...]
+
+    @property
+    def num_frames(self) -> int:
+        """Frames in the file."""
+        return sum(window.num_frames for window in self.windows)
+
+    @property
+    def psnr_y(self) -> float:
+        """Mean over the frames of the luma PSNR in dB."""
+        return sum(window.psnr_y * window.num_frames for window in self.windows) / max(self.num_frames, 1)
+
+    @property
+    def psnr_rgb(self) -> float:
+        """Mean over the frames of the RGB PSNR in dB."""
+        return sum(window.psnr_rgb * window.num_frames for window in self.windows) / max(self.num_frames, 1)

@@ -1,0 +1,58 @@
+"""How large a window's networks are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from nvcodec.bitstream.network_spec import NetworkSpec
+from nvcodec.encoder.config import EncoderConfig
+from nvcodec.encoder.presets import Preset
+from nvcodec.networks import NetworkDesign, choose_strides, solve_network
+from nvcodec.video.format import ChromaSubsampling, VideoFormat
+
+# Measured after entropy coding of 8-bit weights and of 6-bit embeddings with temporal differences.
+BITS_PER_PARAMETER = 6.6
+BITS_PER_EMBEDDING_SYMBOL = 4.0
+
+
+def window_network(config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int]) -> NetworkSpec:
+    """The network of a window's chunks: solved for the parameters, or the bits per pixel, that the user asks for.
+
+    Args:
+        config: the user's settings.
+        video_format: format of the frames.
+        chunk_lengths: frames of each chunk of the window.
+
+    Raises:
+        ConfigError: the smallest network is larger than what is asked for.
+    """
+    preset = config.resolved_preset()
+    num_parameters = config.num_parameters
+    if num_parameters is None and config.bpp is None:
+        num_parameters = preset.num_parameters
+    if num_parameters is None:
+        num_parameters = _parameters_for(config.bpp or preset.bpp, preset, config.kappa, video_format, chunk_lengths)
+    num_outputs = 1 if video_format.chroma_subsampling == ChromaSubsampling.GRAY else 3
+    return solve_network(
+        preset.design, video_format.width, video_format.height, max(chunk_lengths), num_parameters, num_outputs
+    )
+
+
+def _parameters_for(
+    bpp: float, preset: Preset, kappa: float, video_format: VideoFormat, chunk_lengths: Sequence[int]
+) -> int:
+    """Parameters per chunk, embeddings included, whose coded size comes to ``bpp`` over the window."""
+    num_chunks, num_frames = len(chunk_lengths), sum(chunk_lengths)
+    bits = bpp * num_frames * video_format.width * video_format.height
+    embedding_symbols = _embedding_symbols(preset.design, video_format)
+    bits -= BITS_PER_EMBEDDING_SYMBOL * embedding_symbols * num_frames
+    volume = kappa + num_chunks * (1 - kappa)
+    network = max(int(bits / (BITS_PER_PARAMETER * volume)), preset.min_parameters)
+    return network + embedding_symbols * max(chunk_lengths)
+
+
+def _embedding_symbols(design: NetworkDesign, video_format: VideoFormat) -> int:
+    """Coded values of one frame's embedding; 0 for functions of time."""
+    scale = math.prod(choose_strides(video_format.width, video_format.height, design))
+    return design.embedding_channels * math.ceil(video_format.height / scale) * math.ceil(video_format.width / scale)

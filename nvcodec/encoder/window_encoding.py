@@ -1,0 +1,198 @@
+"""One window from frames to integers: mask, training, quantisation."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nvcodec.bitstream import ChunkContent, WindowContent, WindowHeader
+from nvcodec.bitstream.network_spec import NetworkSpec
+from nvcodec.encoder.config import EncoderConfig
+from nvcodec.encoder.quantization import quantize_embeddings, quantize_parameters
+from nvcodec.encoder.sizing import window_network
+from nvcodec.sharing.fisher import empirical_fisher
+from nvcodec.sharing.selection import select_mask
+from nvcodec.sharing.windows import Window
+from nvcodec.training.chunk_frames import ChunkFrames
+from nvcodec.training.fit import FitProgress, fit, seconds_per_epoch
+from nvcodec.training.losses import Loss, distortion
+from nvcodec.training.window_model import WindowModel
+from nvcodec.video.format import VideoFormat
+
+EMBEDDING_BATCH = 8
+
+
+@dataclass(frozen=True)
+class WindowJob:
+    """A window that is ready to be trained.
+
+    Attributes:
+        window_idx, first_frame: its place in the video.
+        spec: the network of its chunks.
+        chunks: its frames, on the training device.
+        pts, durations: per chunk, (T,) times of the frames.
+        model: its untrained networks.
+        generator: source of everything random in this window.
+    """
+
+    window_idx: int
+    first_frame: int
+    spec: NetworkSpec
+    chunks: tuple[ChunkFrames, ...]
+    pts: tuple[tuple[int, ...], ...]
+    durations: tuple[tuple[int, ...], ...]
+    model: WindowModel
+    generator: torch.Generator
+
+    @property
+    def chunk_lengths(self) -> tuple[int, ...]:
+        """Frames of each chunk."""
+        return tuple(len(chunk) for chunk in self.chunks)
+
+
+def prepare_window(
+    window: Window,
+    window_idx: int,
+    first_frame: int,
+    video_format: VideoFormat,
+    config: EncoderConfig,
+    device: torch.device,
+) -> WindowJob:
+    """Size the network of a window and bring its frames to the device.
+
+    Each window has a generator of its own, so that its bytes do not depend on the windows before it.
+    """
+    preset = config.resolved_preset()
+    spec = window_network(config, video_format, window.chunk_lengths)
+    generator = torch.Generator().manual_seed(config.seed + window_idx)
+    starts = np.cumsum((0, *window.chunk_lengths))
+    slices = [window.frames[start:end] for start, end in itertools.pairwise(starts)]
+    return WindowJob(
+        window_idx=window_idx,
+        first_frame=first_frame,
+        spec=spec,
+        chunks=tuple(ChunkFrames.of(frames, video_format, device) for frames in slices),
+        pts=tuple(tuple(frame.pts for frame in frames) for frames in slices),
+        durations=tuple(tuple(frame.duration for frame in frames) for frames in slices),
+        model=WindowModel(
+            spec, window.chunk_lengths, generator=generator, device=device, encoder_width=preset.encoder_width
+        ),
+        generator=generator,
+    )
+
+
+def estimate_seconds(job: WindowJob, config: EncoderConfig) -> float:
+    """Time that :func:`choose_mask` and :func:`train` will take, measured on one batch."""
+    recipe = config.resolved_preset().recipe
+    fisher_epochs = 1 if _mask_needs_information(job, config) else 0
+    return seconds_per_epoch(job.model, job.chunks, recipe) * (recipe.epochs + fisher_epochs)
+
+
+def choose_mask(job: WindowJob, config: EncoderConfig) -> None:
+    """Choose what the window's chunks share and tell the model (paper, section 3.1).
+
+    A window of one chunk has nothing to share.
+    """
+    num_parameters = job.spec.num_parameters
+    if _mask_needs_information(job, config):
+        scores = empirical_fisher(job.model.shared, _frame_losses(job)).numpy()
+        mask = select_mask(scores, job.spec, config.kappa, config.granularity, config.threshold)
+    else:
+        mask = np.full(num_parameters, config.kappa == 1 and len(job.chunks) > 1)
+    job.model.share(torch.from_numpy(mask))
+
+
+def train(
+    job: WindowJob,
+    config: EncoderConfig,
+    on_progress: Callable[[FitProgress], None],
+    should_stop: Callable[[], bool],
+) -> None:
+    """Train the window's networks by partial joint training (paper, section 3.2)."""
+    recipe = config.resolved_preset().recipe
+    fit(
+        job.model,
+        job.chunks,
+        recipe,
+        generator=job.generator,
+        on_progress=on_progress,
+        should_stop=should_stop,
+    )
+
+
+def quantize_window(job: WindowJob, config: EncoderConfig) -> tuple[WindowContent, tuple[ChunkContent, ...]]:
+    """The integers of the window's blocks."""
+    preset = config.resolved_preset()
+    model = job.model
+    mask = model.mask.cpu().numpy()
+    parameters = quantize_parameters(
+        job.spec,
+        mask,
+        _to_numpy(model.shared),
+        [_to_numpy(own) for own in model.own],
+        preset.weight_bits,
+    )
+    header = WindowHeader(
+        window_idx=job.window_idx,
+        first_frame=job.first_frame,
+        chunk_lengths=job.chunk_lengths,
+        network=job.spec,
+        granularity=config.granularity,
+        time_over_window=model.time_over_window,
+        step_idx=parameters.step_idx,
+    )
+    chunks = []
+    for chunk_idx, own in enumerate(parameters.own):
+        embedding_step_idx, embeddings = 0, None
+        if job.spec.has_embedding:
+            embedding_step_idx, embeddings = quantize_embeddings(
+                _to_numpy(_embeddings(model, chunk_idx, job.chunks[chunk_idx])), preset.embedding_bits
+            )
+        chunks.append(
+            ChunkContent(
+                chunk_idx=chunk_idx,
+                pts=np.array(job.pts[chunk_idx], dtype=np.int64),
+                durations=np.array(job.durations[chunk_idx], dtype=np.int64),
+                own_step_shift=(0,) * len(job.spec.layout),
+                own=own,
+                embedding_step_idx=embedding_step_idx,
+                embeddings=embeddings,
+            )
+        )
+    return WindowContent(header, mask, parameters.shared), tuple(chunks)
+
+
+def _mask_needs_information(job: WindowJob, config: EncoderConfig) -> bool:
+    return len(job.chunks) > 1 and 0 < config.kappa < 1
+
+
+def _frame_losses(job: WindowJob) -> Iterator[Callable[[Tensor], Tensor]]:
+    """Squared error of each frame of the window, as a function of the parameters."""
+    for chunk_idx, chunk in enumerate(job.chunks):
+        for position in range(len(chunk)):
+            frame_idx = torch.tensor([position], device=job.model.device)
+            targets = chunk.targets(frame_idx)
+            with torch.no_grad():
+                inputs = job.model.inputs(chunk_idx, frame_idx, targets)
+
+            def loss(theta: Tensor, inputs: Tensor = inputs, targets: Tensor = targets) -> Tensor:
+                reconstruction = job.model.reconstruct(theta, inputs, targets.shape[2], targets.shape[3])
+                return distortion(reconstruction, targets, Loss.L2)
+
+            yield loss
+
+
+def _embeddings(model: WindowModel, chunk_idx: int, chunk: ChunkFrames) -> Tensor:
+    """Embeddings (T, C, h, w) of all frames of a chunk."""
+    batches = torch.split(torch.arange(len(chunk), device=model.device), EMBEDDING_BATCH)
+    with torch.no_grad():
+        return torch.cat([model.inputs(chunk_idx, batch, chunk.targets(batch)) for batch in batches])
+
+
+def _to_numpy(values: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return values.detach().cpu().numpy()

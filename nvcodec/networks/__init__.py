@@ -1,0 +1,16 @@
+"""The decoder networks: a spec becomes a function of the flat parameter vector."""
+
+from nvcodec.networks.build import build_network, initial_parameters
+from nvcodec.networks.design import NetworkDesign, choose_strides, solve_network
+from nvcodec.networks.network import Network
+from nvcodec.networks.positional import time_encoding
+
+__all__ = [
+    "Network",
+    "NetworkDesign",
+    "build_network",
+    "choose_strides",
+    "initial_parameters",
+    "solve_network",
+    "time_encoding",
+]

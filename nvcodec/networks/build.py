@@ -1,0 +1,41 @@
+"""From a spec to its network, and the network's parameters before training."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from nvcodec.bitstream.network_spec import Backbone, NetworkSpec, TensorKind
+from nvcodec.networks.enerv import ENeRV
+from nvcodec.networks.hnerv import HNeRV
+from nvcodec.networks.nerv import NeRV
+from nvcodec.networks.network import Network
+
+
+def build_network(spec: NetworkSpec) -> Network:
+    """The network that a spec describes, as a function of the flat parameter vector.
+
+    Raises:
+        MalformedError: the spec is not valid.
+    """
+    networks: dict[Backbone, type[Network]] = {Backbone.NERV: NeRV, Backbone.ENERV: ENeRV, Backbone.HNERV: HNeRV}
+    return networks[spec.backbone](spec)
+
+
+def initial_parameters(spec: NetworkSpec, generator: torch.Generator) -> Tensor:
+    """Draw a network's initial parameters as the authors' networks start: PyTorch's defaults.
+
+    Every element is uniform in +-1/sqrt(fan_in) of its layer, biases too (Kaiming's uniform rule with a = sqrt(5)).
+
+    Returns:
+        (S,) float32 on the generator's device, a function of the generator's state alone.
+    """
+    theta = torch.empty(spec.num_parameters, device=generator.device)
+    bound = 0.0
+    for tensor in spec.layout:
+        if tensor.kind != TensorKind.BIAS:
+            bound = 1 / math.sqrt(math.prod(tensor.shape[1:]))
+        theta[tensor.offset : tensor.offset + tensor.size].uniform_(-bound, bound, generator=generator)
+    return theta

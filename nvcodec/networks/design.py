@@ -1,0 +1,301 @@
+"""How a network's spec is chosen: the authors' rules for channels and kernels, solved for a parameter budget."""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import math
+from dataclasses import dataclass
+
+from nvcodec.bitstream.network_spec import (
+    ENERV_BOTTLENECK,
+    Activation,
+    Backbone,
+    NetworkSpec,
+    OutputActivation,
+    Stage,
+)
+from nvcodec.errors import ConfigError, MalformedError
+
+# The format's limits on the channels of a stage and on the sides of the base grid.
+MAX_CHANNELS = 4096
+MAX_GRID_SIDE = 1024
+
+# Base grids near 9 x 16 positions, the authors' grid for 720p and 1080p. The largest stride comes first, where it is
+# cheapest to compute.
+TARGET_POSITIONS = 9 * 16
+POSITIONS_PENALTY = 0.1
+STRIDE_CANDIDATES = (
+    (5, 4, 3, 2, 2, 2),
+    (5, 3, 2, 2, 2, 2),
+    (5, 4, 2, 2, 2),
+    (5, 3, 2, 2, 2),
+    (4, 3, 2, 2, 2),
+    (5, 2, 2, 2, 2),
+    (3, 3, 2, 2, 2),
+    (4, 2, 2, 2, 2),
+    (5, 3, 2, 2),
+    (3, 2, 2, 2, 2),
+    (5, 2, 2, 2),
+    (3, 3, 2, 2),
+    (4, 2, 2, 2),
+    (3, 2, 2, 2),
+    (5, 2, 2),
+    (4, 2, 2),
+    (3, 2, 2),
+    (2, 2, 2),
+    (3, 2),
+    (2, 2),
+    (2,),
+)
+# Frame sizes for which the authors publish strides that the general rule does not give. 640x320 is their 1280x640
+# halved, with the same embedding.
+AUTHORS_STRIDES = {
+    (Backbone.HNERV, (1280, 640)): (5, 4, 4, 2, 2),
+    (Backbone.HNERV, (640, 320)): (5, 4, 2, 2, 2),
+    (Backbone.NERV, (1280, 640)): (5, 4, 2, 2),
+}
+
+
+@dataclass(frozen=True)
+class NetworkDesign:
+    """The rules from which a network of any size follows; the budget then fixes its width.
+
+    Attributes:
+        backbone: NeRV, E-NeRV or HNeRV.
+        strides: upsampling factors, first to last; None chooses them from the frame size.
+        kernel_min, kernel_max: stage i has the kernel min(kernel_min + 2 i, kernel_max); odd.
+        reduction: each stage has its predecessor's channels divided by this (NeRV and E-NeRV: not the first stage,
+            nor one with stride 1).
+        lower_width: least channels of a stage; NeRV's and E-NeRV's first stage excepted.
+        expansion: channels of the first stage over those of the base grid (NeRV, E-NeRV).
+        head_kernel: kernel of the last convolution.
+        embedding_channels: of HNeRV's embedding.
+        stem_width: hidden width of the time MLP (NeRV, E-NeRV).
+        pe_levels: levels of the positional encoding (NeRV, E-NeRV); its base is 1.25.
+        token_width, modulation_width, feedforward_width: E-NeRV's inner widths.
+        activation: after every layer but the head.
+        output_activation: after the head.
+    """
+
+    backbone: Backbone
+    strides: tuple[int, ...] | None
+    kernel_min: int
+    kernel_max: int
+    reduction: float
+    lower_width: int
+    head_kernel: int
+    expansion: float = 1.0
+    embedding_channels: int = 0
+    stem_width: int = 0
+    pe_levels: int = 0
+    token_width: int = 0
+    modulation_width: int = 0
+    feedforward_width: int = 0
+    activation: Activation = Activation.GELU
+    output_activation: OutputActivation = OutputActivation.TANH
+
+    @classmethod
+    def of_authors(cls, backbone: Backbone) -> NetworkDesign:
+        """The design that the backbone's authors publish.
+
+        NeRV: its README's commands for Big Buck Bunny, but with 80 levels and GELU, its code's defaults (the README
+        has 40 levels and SiLU). E-NeRV: its configuration for Big Buck Bunny. HNeRV: its README's command.
+        """
+        if backbone == Backbone.HNERV:
+            return cls(
+                backbone,
+                None,
+                kernel_min=1,
+                kernel_max=5,
+                reduction=1.2,
+                lower_width=12,
+                head_kernel=3,
+                embedding_channels=16,
+            )
+        nerv = cls(
+            Backbone.NERV,
+            None,
+            kernel_min=3,
+            kernel_max=3,
+            reduction=2,
+            lower_width=96,
+            head_kernel=1,
+            stem_width=512,
+            pe_levels=80,
+        )
+        if backbone == Backbone.NERV:
+            return nerv
+        return dataclasses.replace(
+            nerv,
+            backbone=Backbone.ENERV,
+            expansion=3.0,
+            token_width=256,
+            modulation_width=128,
+            feedforward_width=128,
+            output_activation=OutputActivation.SIGMOID,
+        )
+
+    def validate(self) -> None:
+        """Check what :class:`NetworkSpec` does not: the knobs that leave no trace in a spec.
+
+        Raises:
+            ConfigError: a knob is out of range.
+        """
+        for name, value, low in (
+            ("reduction", self.reduction, 1),
+            ("expansion", self.expansion, 1),
+            ("lower_width", self.lower_width, 1),
+            ("kernel_min", self.kernel_min, 1),
+            ("kernel_max", self.kernel_max, self.kernel_min),
+        ):
+            if value < low:
+                raise ConfigError(f"{name} is {value}, it must be at least {low}", "network design")
+        if self.strides is not None and (not self.strides or min(self.strides) < 1):
+            raise ConfigError(
+                f"strides are {self.strides}, they must be one or more and each at least 1", "network design"
+            )
+
+    def stages(self, base_channels: int, strides: tuple[int, ...]) -> tuple[Stage, ...]:
+        """The upsampling stages that follow a base grid of ``base_channels``, by the authors' rules."""
+        stages: list[Stage] = []
+        channels = base_channels
+        for idx, stride in enumerate(strides):
+            channels = self._next_channels(channels, idx, stride)
+            stages.append(Stage(stride, self._kernel(idx), channels))
+        return tuple(stages)
+
+    def _kernel(self, stage_idx: int) -> int:
+        return min(self.kernel_min + 2 * stage_idx, self.kernel_max)
+
+    def _next_channels(self, channels: int, stage_idx: int, stride: int) -> int:
+        if self.backbone == Backbone.HNERV:
+            return max(round(channels / self.reduction), self.lower_width)
+        if stage_idx == 0:
+            return int(channels * self.expansion)
+        return max(int(channels // (1 if stride == 1 else self.reduction)), self.lower_width)
+
+
+def choose_strides(width: int, height: int, design: NetworkDesign) -> tuple[int, ...]:
+    """Choose a network's strides for a frame size.
+
+    The authors' strides where they publish some for the size (or for its transpose). Else the candidate with the
+    least sum of padding (coded area / frame area - 1) and 0.1 per factor of two between the base grid's number of
+    positions and 9 x 16; the first one of equals.
+    """
+    if design.strides is not None:
+        return design.strides
+    for size in ((width, height), (height, width)):
+        if (design.backbone, size) in AUTHORS_STRIDES:
+            return AUTHORS_STRIDES[design.backbone, size]
+
+    def cost(strides: tuple[int, ...]) -> float:
+        scale = math.prod(strides)
+        grid_width, grid_height = math.ceil(width / scale), math.ceil(height / scale)
+        if max(grid_width, grid_height) > MAX_GRID_SIDE:
+            return math.inf
+        positions = grid_width * grid_height
+        padding = positions * scale**2 / (width * height) - 1
+        return padding + POSITIONS_PENALTY * abs(math.log2(positions / TARGET_POSITIONS))
+
+    return min(STRIDE_CANDIDATES, key=cost)
+
+
+def solve_network(
+    design: NetworkDesign, width: int, height: int, num_frames: int, num_parameters: int, num_outputs: int = 3
+) -> NetworkSpec:
+    """Solve a design for a chunk's parameter budget.
+
+    HNeRV: the width is its authors' solution, which counts the embeddings into the budget and ignores biases, head
+    and ``lower_width``. NeRV and E-NeRV have no such rule: the base width whose number of parameters is nearest.
+
+    Args:
+        design: the rules.
+        width, height: of the frames, in pixels.
+        num_frames: frames of the chunk, each with an embedding (HNeRV).
+        num_parameters: budget of one chunk: network parameters and embeddings.
+        num_outputs: 3 (R, G, B) or 1 (gray).
+
+    Returns:
+        A valid spec whose coded size covers the frame.
+
+    Raises:
+        ConfigError: the budget is too small or too large (the message says the limit), or the design is not valid.
+    """
+    design.validate()
+    solver = _Solver(design, width, height, num_frames, num_outputs)
+    return solver.solve(num_parameters)
+
+
+class _Solver:
+    """Specs of one design, frame size and chunk length, by their base width."""
+
+    def __init__(self, design: NetworkDesign, width: int, height: int, num_frames: int, num_outputs: int) -> None:
+        self._design = design
+        self._num_outputs = num_outputs
+        self._strides = choose_strides(width, height, design)
+        scale = math.prod(self._strides)
+        self._base_height = math.ceil(height / scale)
+        self._base_width = math.ceil(width / scale)
+        self._embedding_parameters = design.embedding_channels * self._base_height * self._base_width * num_frames
+        # E-NeRV's first stage narrows to a quarter of the base width, so there must be a quarter.
+        self._min_channels = ENERV_BOTTLENECK if design.backbone == Backbone.ENERV else 1
+        self._max_channels = int(MAX_CHANNELS / design.expansion)
+
+    def solve(self, budget: int) -> NetworkSpec:
+        minimum = self._total_parameters(self._min_channels)
+        maximum = self._total_parameters(self._max_channels)
+        if not minimum <= budget <= maximum:
+            embeddings = f", {self._embedding_parameters} of them embeddings" if self._embedding_parameters else ""
+            limit = f"smallest network has {minimum}" if budget < minimum else f"largest network has {maximum}"
+            raise ConfigError(f"{budget} parameters per chunk: the {limit}{embeddings}", "parameter budget")
+        spec = self._spec(self._hnerv_channels(budget) if self._design.embedding_channels else self._nearest(budget))
+        try:
+            spec.validate()
+        except MalformedError as error:
+            raise ConfigError(error.reason, "network design") from error
+        return spec
+
+    def _hnerv_channels(self, budget: int) -> int:
+        """HNeRV's rule: the root of a x^2 + b x = budget less embeddings, rounded down."""
+        design = self._design
+        stage_weights = sum(
+            (stride * stage.kernel) ** 2 * design.reduction ** (-2 * idx - 1)
+            for idx, (stride, stage) in enumerate(zip(self._strides, design.stages(1, self._strides), strict=True))
+        )
+        # The authors count 9 weights per embedding channel and base channel, although the kernel is 1 x 1.
+        stem_weights = 9 * design.embedding_channels
+        decoder_budget = budget - self._embedding_parameters
+        root = math.sqrt(stem_weights**2 + 4 * stage_weights * decoder_budget)
+        channels = int((root - stem_weights) / (2 * stage_weights))
+        return min(max(channels, self._min_channels), self._max_channels)
+
+    def _nearest(self, budget: int) -> int:
+        """The base width whose total is nearest to the budget, the smaller of two equally near."""
+        widths = range(self._min_channels, self._max_channels + 1)
+        above = widths[bisect.bisect_left(widths, budget, key=self._total_parameters)]
+        below = max(above - 1, self._min_channels)
+        return min((below, above), key=lambda channels: abs(self._total_parameters(channels) - budget))
+
+    def _total_parameters(self, base_channels: int) -> int:
+        return self._embedding_parameters + self._spec(base_channels).num_parameters
+
+    def _spec(self, base_channels: int) -> NetworkSpec:
+        design = self._design
+        return NetworkSpec(
+            backbone=design.backbone,
+            base_height=self._base_height,
+            base_width=self._base_width,
+            base_channels=base_channels,
+            stages=design.stages(base_channels, self._strides),
+            head_kernel=design.head_kernel,
+            activation=design.activation,
+            output_activation=design.output_activation,
+            num_outputs=self._num_outputs,
+            embedding_channels=design.embedding_channels,
+            pe_levels=design.pe_levels,
+            stem_width=design.stem_width,
+            token_width=design.token_width,
+            modulation_width=design.modulation_width,
+            feedforward_width=design.feedforward_width,
+        )

@@ -1,0 +1,84 @@
+"""What the three backbones have in common: the split of the flat vector, the upsampling stages and the head."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Self
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from nvcodec.bitstream.network_spec import Activation, NetworkSpec, OutputActivation
+
+
+class Network(ABC):
+    """A chunk's decoder network as a function of its flat parameter vector; it holds no parameters.
+
+    Computes in the type and on the device of the parameters. Images are kept channels-last in memory, which makes
+    the convolutions faster on a CPU, and are (N, C, H, W) to every caller.
+    """
+
+    def __init__(self, spec: NetworkSpec) -> None:
+        """Prepare the network that ``spec`` describes.
+
+        Raises:
+            MalformedError: the spec is not valid.
+        """
+        spec.validate()
+        self.spec = spec
+        self._names = [tensor.name for tensor in spec.layout]
+        self._shapes = [tensor.shape for tensor in spec.layout]
+        self._sizes = [tensor.size for tensor in spec.layout]
+
+    def __call__(self, theta: Tensor, inputs: Tensor) -> Tensor:
+        """Reconstruct frames.
+
+        Args:
+            theta: (S,) parameters in the order of ``spec.layout``.
+            inputs: embeddings (N, C, h, w) for HNeRV, time encodings (N, 2 * pe_levels) for NeRV and E-NeRV.
+
+        Returns:
+            (N, num_outputs, coded_height, coded_width), in 0..1.
+        """
+        return self._evaluate(self._split(theta), inputs)
+
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Self:
+        """Move the constants (not parameters) to a device and a type; calls then need no transfer. Returns itself."""
+        return self
+
+    @abstractmethod
+    def _evaluate(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor: ...
+
+    def _split(self, theta: Tensor) -> dict[str, Tensor]:
+        """Views of the flat vector by name. One split, so that the gradient is one concatenation."""
+        parts = torch.split(theta, self._sizes)
+        return {name: part.view(shape) for name, part, shape in zip(self._names, parts, self._shapes, strict=True)}
+
+    def _activate(self, x: Tensor) -> Tensor:
+        return functional.gelu(x) if self.spec.activation == Activation.GELU else functional.silu(x)
+
+    def _linear(self, x: Tensor, weights: Mapping[str, Tensor], name: str) -> Tensor:
+        return functional.linear(x, weights[f"{name}.weight"], weights.get(f"{name}.bias"))
+
+    def _conv(self, x: Tensor, weights: Mapping[str, Tensor], name: str) -> Tensor:
+        """Convolution with zero padding that keeps the size."""
+        weight = weights[f"{name}.weight"]
+        return functional.conv2d(x, weight, weights[f"{name}.bias"], padding=weight.shape[-1] // 2)
+
+    def _upsample(self, x: Tensor, weights: Mapping[str, Tensor], stage_idx: int) -> Tensor:
+        """Convolution and pixel shuffle of a stage, without its activation."""
+        x = self._conv(x, weights, f"stages.{stage_idx}.conv")
+        return functional.pixel_shuffle(x, self.spec.stages[stage_idx].stride)
+
+    def _head(self, x: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
+        x = self._conv(x, weights, "head")
+        return (
+            torch.sigmoid(x) if self.spec.output_activation == OutputActivation.SIGMOID else torch.tanh(x) * 0.5 + 0.5
+        )
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """The same images with their channels last in memory."""
+    return x.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,1 @@
+"""What the chunks of a scene share: windows, Fisher information and masks."""

@@ -1,0 +1,1 @@
+"""Training: the networks of a window are fitted to its frames."""

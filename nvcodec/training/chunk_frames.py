@@ -1,0 +1,51 @@
+"""The frames of one chunk as training sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nvcodec.video.color import planes_to_rgb
+from nvcodec.video.format import VideoFormat
+from nvcodec.video.frame import Frame
+
+
+@dataclass(frozen=True)
+class ChunkFrames:
+    """A chunk's source frames, kept as the source stores them; batches become real-valued only when asked for.
+
+    Attributes:
+        format: how to read the planes.
+        planes: one tensor (T, h, w) per plane, uint8 or uint16, on the training device.
+    """
+
+    format: VideoFormat
+    planes: tuple[Tensor, ...]
+
+    @classmethod
+    def of(cls, frames: Sequence[Frame], video_format: VideoFormat, device: torch.device) -> ChunkFrames:
+        """Stack ``frames`` (T of them, all of ``video_format``) on ``device``."""
+        planes = tuple(
+            torch.from_numpy(np.stack([frame.planes[plane_idx] for frame in frames])).to(device)
+            for plane_idx in range(video_format.num_planes)
+        )
+        return cls(video_format, planes)
+
+    def __len__(self) -> int:
+        """Number of frames T."""
+        return int(self.planes[0].shape[0])
+
+    def targets(self, frame_idx: Tensor) -> Tensor:
+        """Frames as the network should output them.
+
+        Args:
+            frame_idx: (N,) positions within the chunk.
+
+        Returns:
+            (N, 3, H, W) RGB, or (N, 1, H, W) for gray sources; float32, 0..1.
+        """
+        return planes_to_rgb([plane[frame_idx] for plane in self.planes], self.format).clamp_(0, 1)

@@ -1,0 +1,168 @@
+"""Partial joint training of a window (paper, section 3.2, Algorithm 1)."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nvcodec.errors import ConfigError
+from nvcodec.training.chunk_frames import ChunkFrames
+from nvcodec.training.losses import Loss, distortion
+from nvcodec.training.schedule import learning_rate_multiplier
+from nvcodec.training.window_model import WindowModel
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a window is trained.
+
+    Attributes:
+        epochs: passes over the frames of the window.
+        batch_size: frames of each chunk in one iteration.
+        learning_rate: peak learning rate of Adam.
+        beta1, beta2: Adam's decay rates.
+        warmup_ratio: fraction of the training that warms up.
+        loss: distortion to minimise.
+    """
+
+    epochs: int
+    batch_size: int = 1
+    learning_rate: float = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    warmup_ratio: float = 0.1
+    loss: Loss = Loss.L2
+
+    def validate(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ConfigError: a value is out of range.
+        """
+        if self.epochs < 1:
+            raise ConfigError(f"epochs is {self.epochs}, at least 1 is needed", "epochs")
+        if self.batch_size < 1 or self.learning_rate <= 0 or not 0 <= self.warmup_ratio < 1:
+            raise ConfigError(f"not a recipe: {self}", "recipe")
+
+    def num_iterations(self, chunk_lengths: Sequence[int]) -> int:
+        """Iterations of one epoch: set by the longest chunk, whose incomplete last batch is dropped as in the originals."""
+        return max(1, max(chunk_lengths) // self.batch_size)
+
+
+@dataclass(frozen=True)
+class FitProgress:
+    """State of the training after an iteration.
+
+    Attributes:
+        epoch: current epoch, from 0; equals ``num_epochs`` when training is over.
+        num_epochs: epochs in all.
+        fraction: fraction of the training that is done, 0..1.
+        psnr: RGB PSNR in dB of the mean squared error over the last epoch's batches.
+        seconds_left: estimate from the speed so far.
+    """
+
+    epoch: int
+    num_epochs: int
+    fraction: float
+    psnr: float
+    seconds_left: float
+
+
+def joint_loss(
+    model: WindowModel, chunks: Sequence[ChunkFrames], chunk_idx: int, frame_idx: Tensor, loss: Loss
+) -> tuple[Tensor, Tensor]:
+    """Loss of one chunk's batch, weighted by the chunk's frames relative to the window's longest chunk (Eq. 1).
+
+    Returns:
+        The loss (a scalar to differentiate), and the mean squared error of the batch (a scalar without gradient).
+    """
+    chunk = chunks[chunk_idx]
+    targets = chunk.targets(frame_idx)
+    inputs = model.inputs(chunk_idx, frame_idx, targets)
+    reconstruction = model.reconstruct(model.theta(chunk_idx), inputs, targets.shape[2], targets.shape[3])
+    value = distortion(reconstruction, targets, loss)
+    weight = len(chunk) / max(len(other) for other in chunks)
+    mse = value.detach() if loss is Loss.L2 else torch.mean((reconstruction.detach() - targets) ** 2)
+    return value * weight, mse
+
+
+def fit(
+    model: WindowModel,
+    chunks: Sequence[ChunkFrames],
+    recipe: Recipe,
+    *,
+    generator: torch.Generator,
+    on_progress: Callable[[FitProgress], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Train all chunks of a window together, in place.
+
+    One iteration takes one batch from every chunk. A shorter chunk repeats frames and is weighted by its length.
+
+    Args:
+        model: the window's networks and parameters; its mask says what is shared.
+        chunks: the source frames, one entry per chunk of the model.
+        recipe: how long, how fast, towards what.
+        generator: shuffles the frames (on the CPU, so that the order does not depend on the device).
+        on_progress: called after every iteration.
+        should_stop: asked after every iteration; training ends early, in a usable state, once it is true.
+    """
+    optimizer = torch.optim.Adam(
+        model.trainable(), lr=recipe.learning_rate, betas=(recipe.beta1, recipe.beta2), fused=True
+    )
+    iterations = recipe.num_iterations([len(chunk) for chunk in chunks])
+    total = recipe.epochs * iterations
+    batches = [_batches(len(chunk), recipe.batch_size, iterations, generator) for chunk in chunks]
+    mse_sum, mse_count = torch.zeros((), device=model.device), 0
+    start = time.monotonic()
+    for step in range(total):
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * learning_rate_multiplier(step / total, recipe.warmup_ratio)
+        optimizer.zero_grad()
+        for chunk_idx, batch in enumerate(batches):
+            loss, mse = joint_loss(model, chunks, chunk_idx, next(batch).to(model.device), recipe.loss)
+            loss.backward()  # type: ignore[no-untyped-call]
+            mse_sum, mse_count = mse_sum + mse, mse_count + 1
+        optimizer.step()
+        done = step + 1
+        elapsed = time.monotonic() - start
+        on_progress(
+            FitProgress(
+                epoch=done // iterations,
+                num_epochs=recipe.epochs,
+                fraction=done / total,
+                psnr=-10 * math.log10(max(mse_sum.item() / mse_count, 1e-10)),
+                seconds_left=elapsed / done * (total - done),
+            )
+        )
+        if done % iterations == 0:
+            mse_sum, mse_count = torch.zeros((), device=model.device), 0
+        if should_stop():
+            return
+
+
+def seconds_per_epoch(model: WindowModel, chunks: Sequence[ChunkFrames], recipe: Recipe) -> float:
+    """Measure one batch of the first chunk (after one to warm up), changing nothing, and extrapolate to an epoch."""
+    frame_idx = torch.arange(min(recipe.batch_size, len(chunks[0])), device=model.device)
+    elapsed = 0.0
+    for _ in range(2):
+        start = time.monotonic()
+        loss, _ = joint_loss(model, chunks, 0, frame_idx, recipe.loss)
+        torch.autograd.grad(loss, [model.shared, model.own[0]])
+        elapsed = time.monotonic() - start
+    return elapsed * recipe.num_iterations([len(chunk) for chunk in chunks]) * len(chunks)
+
+
+def _batches(num_frames: int, batch_size: int, iterations: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Endless batches (batch_size,) of frame positions; every epoch reshuffles, a shorter chunk repeats within it."""
+    while True:
+        order = torch.randperm(num_frames, generator=generator)
+        needed = iterations * batch_size
+        while len(order) < needed:
+            order = torch.cat([order, torch.randperm(num_frames, generator=generator)])
+        yield from torch.split(order[:needed], batch_size)

@@ -1,0 +1,162 @@
+"""What every kind of input offers to :class:`nvcodec.video.source.VideoSource`, and the one that reads containers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+import av
+from av.container import InputContainer
+
+from nvcodec.errors import InputError
+from nvcodec.video.pixels import StreamTags
+
+Report = Callable[[str], None]
+"""Told of every damage that is skipped; raises where damage is not tolerated."""
+
+FALLBACK_RATE = Fraction(25)
+MAX_RATE = 1000
+_AV_ERRORS = (av.error.FFmpegError, OSError, ValueError)
+
+
+class Reader(Protocol):
+    """An opened input that yields decoded frames in display order.
+
+    ``num_frames`` is what the container promises, None where it does not. A frame's ``pts`` may be None.
+    """
+
+    name: str
+    time_base: Fraction
+    average_rate: Fraction
+    num_frames: int | None
+    tags: StreamTags
+
+    def decode(self, report: Report) -> Iterator[av.VideoFrame]:
+        """Yield the frames that are sound and report what is skipped."""
+        ...
+
+    def close(self) -> None:
+        """Release the input."""
+        ...
+
+
+class ContainerReader:
+    """Reads the best video stream of whatever PyAV opens.
+
+    Args:
+        path: file or URL.
+
+    Raises:
+        InputError: missing, unreadable, not a video, no video stream, or no decoder for it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.name = path
+        self._container = open_container(path)
+        stream: Any = self._container.streams.best("video")
+        if stream is None:
+            self._container.close()
+            raise InputError("the file has no video stream", path)
+        self._stream = stream
+        context = stream.codec_context
+        if context is None or not stream.time_base:
+            self._container.close()
+            raise InputError("there is no decoder for the video stream", path)
+        self.time_base: Fraction = stream.time_base
+        rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+        self.average_rate = next((rate for rate in rates if rate and 0 < rate < MAX_RATE), FALLBACK_RATE)
+        self.num_frames: int | None = stream.frames or None
+        aspect = stream.sample_aspect_ratio or context.sample_aspect_ratio
+        self.tags = StreamTags(
+            color_primaries=int(context.color_primaries),
+            transfer_characteristics=int(context.color_trc),
+            matrix_coefficients=int(context.colorspace),
+            av_color_range=int(context.color_range),
+            sample_aspect=aspect if aspect and aspect > 0 else Fraction(0),
+        )
+
+    def decode(self, report: Report) -> Iterator[av.VideoFrame]:
+        """Yield all sound frames; damaged packets and frames are skipped and reported."""
+        num_frames = num_skipped = 0
+        end_s = 0.0
+        for packet_idx, packet in enumerate(self._packets(report)):
+            try:
+                if packet.is_corrupt:
+                    raise ValueError("the packet is incomplete")
+                frames: list[av.VideoFrame] = packet.decode()
+            except _AV_ERRORS as error:
+                num_skipped += 1
+                report(f"damaged packet {packet_idx} skipped, after {num_frames} frames: {reason_of(error)}")
+                continue
+            for frame in frames:
+                if frame.is_corrupt:
+                    num_skipped += 1
+                    report(f"damaged frame skipped, after {num_frames} frames")
+                    continue
+                num_frames += 1
+                end_s = self._end_s(frame)
+                yield frame
+        self._check_end(num_frames, num_skipped, end_s, report)
+
+    def close(self) -> None:
+        """Close the container."""
+        self._container.close()
+
+    def _packets(self, report: Report) -> Iterator[Any]:
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                yield next(packets)
+            except StopIteration:
+                return
+            except _AV_ERRORS as error:
+                report(f"the file breaks off: {reason_of(error)}")
+                return
+
+    def _end_s(self, frame: av.VideoFrame) -> float:
+        if frame.pts is None:
+            return 0.0
+        return float((frame.pts + (frame.duration or 0)) * self.time_base)
+
+    def _check_end(self, num_frames: int, num_skipped: int, end_s: float, report: Report) -> None:
+        """Report an end that comes before the one the container promises."""
+        if num_frames == 0:
+            return
+        if self.num_frames is not None:
+            if num_frames + num_skipped < self.num_frames:
+                report(f"the file breaks off after {num_frames} of {self.num_frames} frames")
+            return
+        promised_s = _duration_tag_s(self._stream.metadata.get("DURATION", ""))
+        if promised_s - end_s > 3 / float(self.average_rate):
+            report(f"the file breaks off after {num_frames} frames, at {end_s:.2f} of {promised_s:.2f} s")
+
+
+def open_container(path: str) -> InputContainer:
+    """Open a file or URL with PyAV.
+
+    Raises:
+        InputError: with the system's or the library's reason.
+    """
+    is_url = "://" in path and not Path(path).exists()
+    try:
+        # The prefix keeps a colon in a file's name from being read as a protocol; tags need not be UTF-8.
+        return av.open(path if is_url else f"file:{path}", "r", metadata_errors="replace")
+    except _AV_ERRORS as error:
+        raise InputError(f"cannot be opened as video: {reason_of(error)}", path) from error
+
+
+def reason_of(error: Exception) -> str:
+    """The reason of a library's error as one short line without numbers and file names."""
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return reason[:1].lower() + reason[1:]
+
+
+def _duration_tag_s(text: str) -> float:
+    """Seconds of a Matroska DURATION tag, ``HH:MM:SS.fraction``; 0 where it is none."""
+    try:
+        hours, minutes, seconds = text.split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except ValueError:
+        return 0.0

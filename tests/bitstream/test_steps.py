@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nvcodec.bitstream import NUM_STEPS, step_idx_for, step_size
+from nvcodec.errors import ConfigError
+
+
+def test_known_steps() -> None:
+    assert step_size(0) == 8 * 2.0**-32
+    assert step_size(7) == 15 * 2.0**-32
+    assert step_size(8) == 16 * 2.0**-32
+    assert step_size(255) == 7.5
+
+
+def test_steps_increase_and_are_exact_in_float32() -> None:
+    steps = [step_size(idx) for idx in range(NUM_STEPS)]
+    assert all(left < right for left, right in zip(steps, steps[1:], strict=False))
+    assert all(float(np.float32(step)) == step for step in steps)
+
+
+@given(st.floats(0, 7.5))
+def test_step_idx_for_is_the_smallest_that_suffices(minimum: float) -> None:
+    idx = step_idx_for(minimum)
+    assert step_size(idx) >= minimum
+    assert idx == 0 or step_size(idx - 1) < minimum
+
+
+@given(st.integers(0, NUM_STEPS - 1))
+def test_step_idx_for_inverts_step_size(idx: int) -> None:
+    assert step_idx_for(step_size(idx)) == idx
+
+
+@pytest.mark.parametrize("minimum", [7.6, math.inf, math.nan])
+def test_step_idx_for_refuses(minimum: float) -> None:
+    with pytest.raises(ConfigError):
+        step_idx_for(minimum)
+
+
+@pytest.mark.parametrize("idx", [-1, 256])
+def test_step_size_refuses(idx: int) -> None:
+    with pytest.raises(ConfigError):
+        step_size(idx)

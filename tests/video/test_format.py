@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nvcodec.errors import MalformedError
+from nvcodec.video.format import ChromaSubsampling, VideoFormat
+from tests.clips import ALL_FORMATS
+
+
+@pytest.mark.parametrize(
+    ("subsampling", "shapes"),
+    [
+        (ChromaSubsampling.GRAY, [(121, 161)]),
+        (ChromaSubsampling.YUV420, [(121, 161), (61, 81), (61, 81)]),
+        (ChromaSubsampling.YUV422, [(121, 161), (121, 81), (121, 81)]),
+        (ChromaSubsampling.YUV444, [(121, 161)] * 3),
+        (ChromaSubsampling.RGB, [(121, 161)] * 3),
+    ],
+)
+def test_plane_shapes_round_up(subsampling, shapes):
+    format = VideoFormat(161, 121, chroma_subsampling=subsampling)
+    assert [format.plane_shape(idx) for idx in range(format.num_planes)] == shapes
+    assert format.samples_per_frame == sum(height * width for height, width in shapes)
+
+
+@pytest.mark.parametrize("format", ALL_FORMATS)
+def test_sound_formats_are_accepted(format):
+    format.validate()
+    assert format.dtype == (np.uint8 if format.bit_depth == 8 else np.dtype("<u2"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("width", 0),
+        ("width", 16385),
+        ("height", -1),
+        ("bit_depth", 9),
+        ("chroma_subsampling", 5),
+        ("color_primaries", 256),
+        ("transfer_characteristics", -1),
+        ("matrix_coefficients", 256),
+        ("color_range", 2),
+        ("chroma_location", 7),
+        ("sample_aspect_num", -1),
+        ("sample_aspect_den", 0),
+    ],
+)
+def test_fields_out_of_range_are_named(name, value):
+    with pytest.raises(MalformedError, match=name):
+        replace(VideoFormat(64, 48), **{name: value}).validate()
+
+
+@pytest.mark.parametrize(
+    ("matrix", "height", "expected"),
+    [
+        (1, 48, (0.2126, 0.0722)),
+        (6, 1080, (0.299, 0.114)),
+        (9, 48, (0.2627, 0.0593)),
+        (2, 720, (0.2126, 0.0722)),
+        (2, 719, (0.299, 0.114)),
+        (8, 1080, (0.2126, 0.0722)),
+    ],
+)
+def test_luma_coefficients_fall_back_by_height(matrix, height, expected):
+    assert VideoFormat(64, height, matrix_coefficients=matrix).luma_coefficients == expected
