@@ -8,9 +8,7 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--clips", metavar="DIR", type=Path, help="folder of real clips; tests that need one run only then"
-    )
+    parser.addoption("--clips", metavar="DIR", type=Path, help="folder of real clips, for the tests that need one")
 
 
 @pytest.fixture(scope="session")

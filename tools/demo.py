@@ -64,7 +64,7 @@ def main(source: str | None, output_dir: Path) -> None:
     output_dir.mkdir(parents=True, exist_ok=True)
     target, decoded = output_dir / "demo.nvst", output_dir / "demo.y4m"
     config = EncoderConfig(preset="fast", kappa=KAPPA, chunk_frames=CHUNK_FRAMES)
-    with open_video(path) as video, (LiveDisplay() if console.is_terminal else PlainDisplay(0)) as display:
+    with open_video(path) as video, LiveDisplay() if console.is_terminal else PlainDisplay(0) as display:
         console.print(
             f"{path}: the first {NUM_FRAMES} frames at {video.format.width}x{video.format.height}, preset "
             f"{config.preset}, chunks of {CHUNK_FRAMES} frames, κ {KAPPA}"

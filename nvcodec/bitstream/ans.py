@@ -70,9 +70,7 @@ def _decode_run(coder: constriction.stream.stack.AnsCoder, num_symbols: int, tab
 def _model(table: Table) -> constriction.stream.model.Categorical:
     # The library gives every symbol a count of 1 and spreads the rest in proportion: with counts that are one too
     # small the rest is their exact sum, the scale is 1.0 and the library's table is this table.
-    return constriction.stream.model.Categorical(
-        (table.frequencies - 1).astype(np.float64), perfect=False, lazy=False
-    )
+    return constriction.stream.model.Categorical((table.frequencies - 1).astype(np.float64), perfect=False, lazy=False)
 
 
 @contextmanager

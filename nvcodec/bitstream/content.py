@@ -196,9 +196,7 @@ def _check_per_tensor(
     _require(all(low <= value <= high for value in values), f"{name} outside {low}..{high}", place)
 
 
-def _check_symbols(
-    name: str, symbols: npt.NDArray[np.int32], shape: tuple[int, ...], bound: int, place: str
-) -> None:
+def _check_symbols(name: str, symbols: npt.NDArray[np.int32], shape: tuple[int, ...], bound: int, place: str) -> None:
     _require(symbols.dtype == np.int32, f"{name} is {symbols.dtype}, not int32", place)
     _require(symbols.shape == shape, f"{name} has shape {symbols.shape}, not {shape}", place)
     within = symbols.size == 0 or (-bound <= int(symbols.min()) and int(symbols.max()) <= bound)

@@ -139,9 +139,7 @@ def _bells(histogram: Histogram) -> list[Table]:
         linear, quadratic = np.clip(rates, 0, 50) / [scale, scale**2]
         ratio, decay = math.exp(-linear - quadratic), math.exp(-2 * quadratic)
         bells.append(
-            Table(
-                TableKind.TWO_PARAMETER, histogram.low, histogram.high, peak, _to_units(ratio), _to_units(decay)
-            )
+            Table(TableKind.TWO_PARAMETER, histogram.low, histogram.high, peak, _to_units(ratio), _to_units(decay))
         )
     return bells
 

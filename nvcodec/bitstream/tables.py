@@ -69,8 +69,10 @@ class Table:
         if self.kind == TableKind.TWO_PARAMETER:
             values = {"high": self.high, "peak": self.peak, "ratio": self.ratio, "decay": self.decay}
             return head + headers.TWO_PARAMETER_TABLE.pack(values)
-        return head + headers.EXPLICIT_TABLE.pack({"high": self.high}) + headers.TABLE_CODES.pack(
-            {"codes": np.frombuffer(self.codes, np.uint8)}
+        return (
+            head
+            + headers.EXPLICIT_TABLE.pack({"high": self.high})
+            + headers.TABLE_CODES.pack({"codes": np.frombuffer(self.codes, np.uint8)})
         )
 
     def _bell(self) -> Int64Array:

@@ -74,7 +74,9 @@ class JsonDisplay(QuietDisplay):
 
     def _write(self, event: str, record: EncodeProgress | EncodeResult, extra: dict[str, float] | None = None) -> None:
         values = {"event": event, **dataclasses.asdict(record), **(extra or {})}
-        click.echo(json.dumps(values, default=lambda value: value.value if isinstance(value, enum.Enum) else str(value)))
+        click.echo(
+            json.dumps(values, default=lambda value: value.value if isinstance(value, enum.Enum) else str(value))
+        )
 
 
 class PlainDisplay(QuietDisplay):

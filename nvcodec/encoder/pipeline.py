@@ -135,9 +135,7 @@ class _EncodeSession:
         return self._result(is_complete)
 
     def _encode_window(self, window: Window, window_idx: int) -> None:
-        job = prepare_window(
-            window, window_idx, self._frames_coded, self._video.format, self._config, self._device
-        )
+        job = prepare_window(window, window_idx, self._frames_coded, self._video.format, self._config, self._device)
         self._tell(job, Stage.PLAN, seconds_left=self._rest_of_video(job, estimate_seconds(job, self._config)))
         self._tell(job, Stage.MASK)
         choose_mask(job, self._config)
@@ -162,9 +160,7 @@ class _EncodeSession:
         self._frames_coded += report.num_frames
         self._tell(job, Stage.WRITTEN, psnr=psnr_rgb)
 
-    def _verify(
-        self, job: WindowJob, content: WindowContent, chunks: Sequence[ChunkContent]
-    ) -> tuple[float, float]:
+    def _verify(self, job: WindowJob, content: WindowContent, chunks: Sequence[ChunkContent]) -> tuple[float, float]:
         """Decode the window from the file, compare every integer and measure every frame.
 
         Returns:
@@ -186,9 +182,7 @@ class _EncodeSession:
                     rgb.append(colour)
         return float(np.mean(luma)), float(np.mean(rgb))
 
-    def _chunk_quality(
-        self, job: WindowJob, window: WindowContent, chunk: ChunkContent
-    ) -> list[tuple[float, float]]:
+    def _chunk_quality(self, job: WindowJob, window: WindowContent, chunk: ChunkContent) -> list[tuple[float, float]]:
         """Luma and RGB PSNR of each decoded frame of a chunk, in dB; the frames go to the reconstruction file."""
         video_format = self._video.format
         reconstructor = ChunkReconstructor(window, chunk, video_format, self._device)
@@ -290,9 +284,7 @@ def _require_same_integers(decoded: ChunkContent, written: ChunkContent, window_
         raise ChecksumError("the chunk differs from what was written", place)
 
 
-def _luma_mse(
-    decoded: Sequence[Plane], source: Sequence[Plane], video_format: VideoFormat
-) -> float:
+def _luma_mse(decoded: Sequence[Plane], source: Sequence[Plane], video_format: VideoFormat) -> float:
     """Mean squared error of the luma plane; of all three planes for RGB video."""
     num_planes = 3 if video_format.chroma_subsampling == ChromaSubsampling.RGB else 1
     errors = [

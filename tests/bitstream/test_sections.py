@@ -142,7 +142,7 @@ def test_contradictions_are_refused(data: bytes, reason: str) -> None:
 
 
 def test_a_panic_of_the_library_becomes_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    class PanicException(BaseException):  # noqa: N818 - the library's name
+    class PanicException(BaseException):
         pass
 
     def panic(_: Table) -> None:

@@ -79,7 +79,13 @@ def test_stream_header_round_trip(
     assert open_bytes(make_file([], stream=header)).header == header
 
 
-@given(st.dictionaries(st.text(min_size=1).filter(lambda text: "\0" not in text), st.text().map(lambda text: text.replace("\0", "")), max_size=5))
+@given(
+    st.dictionaries(
+        st.text(min_size=1).filter(lambda text: "\0" not in text),
+        st.text().map(lambda text: text.replace("\0", "")),
+        max_size=5,
+    )
+)
 def test_metadata_round_trip(metadata: dict[str, str]) -> None:
     try:
         "".join([*metadata, *metadata.values()]).encode()

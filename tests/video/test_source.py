@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -281,7 +282,7 @@ def test_real_clips(clips_dir, name):
     assert (found.width, found.height, found.bit_depth) == (format.width, format.height, format.bit_depth)
     assert found.chroma_subsampling == format.chroma_subsampling
     assert len(times) == num_frames
-    assert all(pts + duration == later for (pts, duration), (later, _) in zip(times, times[1:], strict=False))
+    assert all(pts + duration == later for (pts, duration), (later, _) in pairwise(times))
     assert bool(source.warnings) == name.startswith("bad_")
 
 
