@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from nvcodec.bitstream.headers import (
     MAX_EMBEDDING_SYMBOL,
+    MAX_MACS_PER_PIXEL,
     MAX_SYMBOL,
     MAX_WIDE_SYMBOL,
     MAX_WINDOW_CHUNKS,
@@ -44,6 +45,13 @@ class StreamHeader:
         num, den = self.time_base.numerator, self.time_base.denominator
         _require(0 < num <= _MAX_TIME_BASE and den <= _MAX_TIME_BASE, f"time_base is {self.time_base}", "stream")
         _require(0 <= self.num_source_frames < 2**63, f"num_source_frames is {self.num_source_frames}", "stream")
+
+    def check_network(self, network: NetworkSpec, place: str) -> None:
+        """Raise MalformedError if a network does not cover the frames or has another number of planes."""
+        size, coded = (self.format.width, self.format.height), (network.coded_width, network.coded_height)
+        _require(size[0] <= coded[0] and size[1] <= coded[1], f"coded size {coded} does not cover {size}", place)
+        num_outputs = self.format.num_planes
+        _require(network.num_outputs == num_outputs, f"num_outputs is {network.num_outputs}, not {num_outputs}", place)
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,8 @@ class WindowHeader:
         _require(1 <= len(self.chunk_lengths) <= MAX_WINDOW_CHUNKS, f"{len(self.chunk_lengths)} chunks", place)
         _require(all(1 <= length <= _MAX_U32 for length in self.chunk_lengths), "a chunk without frames", place)
         _check_per_tensor("step_idx", self.step_idx, self.network, 0, NUM_STEPS - 1, place)
+        macs, pixels = self.network.macs_per_frame, self.network.coded_height * self.network.coded_width
+        _require(macs <= MAX_MACS_PER_PIXEL * pixels, f"{macs // pixels} multiply-accumulates per pixel", place)
         has_time = not self.network.has_embedding
         _require(has_time or not self.time_over_window, "time_over_window with embeddings", place)
 

@@ -21,6 +21,8 @@ MAX_SYMBOL = 127
 MAX_WIDE_SYMBOL = 32767
 MAX_EMBEDDING_SYMBOL = 16383
 MAX_WINDOW_CHUNKS = 4096
+MAX_MACS_PER_PIXEL = 256 * 1024
+"""Multiply-accumulates per pixel of the network's output."""
 
 
 class BoxType(enum.IntEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nvcodec.bitstream.headers import MAX_MACS_PER_PIXEL
 from nvcodec.bitstream.network_spec import (
     ENERV_FIRST_HEADS,
     ENERV_HEAD_WIDTH,
@@ -12,9 +13,6 @@ from nvcodec.bitstream.network_spec import (
     NetworkSpec,
 )
 from nvcodec.errors import LimitError
-
-MAX_MACS_PER_PIXEL = 256 * 1024
-"""Bound of the format itself on multiply-accumulates per pixel of the network's output."""
 
 
 @dataclass(frozen=True)

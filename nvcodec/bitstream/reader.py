@@ -278,6 +278,7 @@ class NvstReader:
     def _parse_header(self, box: Box, window_idx: int) -> tuple[WindowHeader, int]:
         box.require_type(BoxType.WINDOW)
         header, num_shared = parse_window(box.cursor(), self._limits)
+        self.header.check_network(header.network, box.header.place)
         entry = self.windows[window_idx]
         check_window_position(header, window_idx, entry.first_frame, box.header.place)
         if header.chunk_lengths != tuple(chunk.num_frames for chunk in entry.chunks):

@@ -19,6 +19,7 @@ FloatArray = npt.NDArray[np.float64]
 
 MAX_TABLES = 256
 _NEWTON_STEPS = 12
+_CONVERGED = 1e-4
 _UNIT = 1 << 32
 
 
@@ -126,7 +127,7 @@ def _explicit_table(histogram: Histogram) -> Table:
 
 
 def _bells(histogram: Histogram) -> list[Table]:
-    """Two-parameter tables of greatest likelihood: between Laplace and Gauss, pure Laplace, pure Gauss."""
+    """Two-parameter table of greatest likelihood; pure Laplace and pure Gauss where it lies outside their range."""
     total = histogram.counts.sum()
     peak = round(float(histogram.counts @ histogram.values / total))
     distances = np.abs(histogram.values - peak).astype(np.float64)
@@ -138,9 +139,10 @@ def _bells(histogram: Histogram) -> list[Table]:
         rates[free] = _most_likely_rates(features[free], features[free] @ histogram.counts / total)
         linear, quadratic = np.clip(rates, 0, 50) / [scale, scale**2]
         ratio, decay = math.exp(-linear - quadratic), math.exp(-2 * quadratic)
-        bells.append(
-            Table(TableKind.TWO_PARAMETER, histogram.low, histogram.high, peak, _to_units(ratio), _to_units(decay))
-        )
+        ends = histogram.low, histogram.high
+        bells.append(Table(TableKind.TWO_PARAMETER, *ends, peak, _to_units(ratio), _to_units(decay)))
+        if rates.min() >= 0 and len(free) == 2:
+            break
     return bells
 
 
@@ -154,7 +156,10 @@ def _most_likely_rates(features: FloatArray, means: FloatArray) -> FloatArray:
         expected = features @ weights
         centred = features - expected[:, None]
         covariance = (centred * weights) @ centred.T + 1e-9 * np.eye(len(features))
-        rates -= np.clip(np.linalg.solve(covariance, means - expected), -1, 1)
+        step = np.clip(np.linalg.solve(covariance, means - expected), -1, 1)
+        rates -= step
+        if np.abs(step).max() < _CONVERGED:
+            break
     return rates
 
 

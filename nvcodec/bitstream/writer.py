@@ -30,6 +30,7 @@ class NvstWriter:
     def __init__(self, file: BinaryIO, header: StreamHeader) -> None:
         header.validate()
         self._file = file
+        self._header = header
         self._offset = 0
         self._sequence = 0
         self._windows: list[WindowEntry] = []
@@ -111,6 +112,7 @@ class NvstWriter:
 
     def _check_window(self, window: WindowContent, chunks: Sequence[ChunkContent], place: str) -> None:
         window.validate()
+        self._header.check_network(window.header.network, place)
         check_window_position(window.header, len(self._windows), self.num_frames, place)
         if [chunk.chunk_idx for chunk in chunks] != list(range(len(window.header.chunk_lengths))):
             raise MalformedError("the chunks are not those of the window header, in order", place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from nvcodec.bitstream import MaskGranularity
@@ -60,9 +61,9 @@ class EncoderConfig:
         """
         _require(self.preset in PRESETS, "preset", self.preset, ", ".join(PRESETS))
         _require(0 <= self.kappa <= 1, "kappa", self.kappa, "0..1")
-        _require(self.chunk_s > 0, "chunk", self.chunk_s, "more than 0 seconds")
+        _require(0 < self.chunk_s < math.inf, "chunk", self.chunk_s, "more than 0 seconds")
         _require(self.num_parameters is None or self.num_parameters >= 1, "params", self.num_parameters, "at least 1")
-        _require(self.bpp is None or self.bpp > 0, "bpp", self.bpp, "more than 0")
+        _require(self.bpp is None or 0 < self.bpp < math.inf, "bpp", self.bpp, "more than 0")
         _require(self.chunk_frames is None or self.chunk_frames >= 1, "chunk", self.chunk_frames, "at least 1 frame")
         _require(self.epochs is None or self.epochs >= 1, "epochs", self.epochs, "at least 1")
         _require(0 <= self.seed < 2**63, "seed", self.seed, "0..2^63 - 1")

@@ -32,6 +32,9 @@ class PartialFile:
         self.partial_path = path.with_name(path.name + ".part")
         if path.is_dir():
             raise OutputError("is a folder", str(path))
+        if path.exists() and not path.is_file():
+            # A device such as /dev/null would be replaced by a file.
+            raise OutputError("is not a regular file", str(path))
         if path.exists() and not overwrite:
             raise OutputError("already exists; use -y to overwrite it", str(path))
         with writing_reported(path):

@@ -25,7 +25,7 @@ from nvcodec.encoder.window_encoding import (
     train,
 )
 from nvcodec.errors import ChecksumError
-from nvcodec.metrics import psnr
+from nvcodec.metrics import frame_psnr
 from nvcodec.sharing.windows import Window, WindowPlan, iter_windows
 from nvcodec.training.fit import FitProgress
 from nvcodec.video.format import ChromaSubsampling, Plane, VideoFormat
@@ -187,14 +187,14 @@ class _EncodeSession:
         video_format = self._video.format
         reconstructor = ChunkReconstructor(window, chunk, video_format, self._device)
         source = job.chunks[chunk.chunk_idx]
-        peak = 2**video_format.bit_depth - 1
+        bit_depth = video_format.bit_depth
         quality = []
         for position in range(len(source)):
             targets = source.targets(torch.tensor([position], device=self._device))
             mse_rgb = float(torch.mean((reconstructor.rgb([position]) - targets) ** 2))
             (frame,) = reconstructor.frames([position])
             mse_y = _luma_mse(frame.planes, [plane[position].cpu().numpy() for plane in source.planes], video_format)
-            quality.append((psnr(mse_y, peak), psnr(mse_rgb, 1.0)))
+            quality.append((frame_psnr(mse_y, 2**bit_depth - 1, bit_depth), frame_psnr(mse_rgb, 1.0, bit_depth)))
             if self._sink is not None:
                 self._sink.write(frame)
         return quality

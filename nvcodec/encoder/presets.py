@@ -46,27 +46,29 @@ def _authors(backbone: Backbone, epochs: int | None) -> Preset:
 
 
 def _draft(backbone: Backbone, epochs: int | None) -> Preset:
-    return Preset(
-        Recipe(epochs or 4, learning_rate=1e-2, beta2=0.99),
-        _cheap_design(backbone),
-        bpp=0.05,
-        encoder_width=16,
-    )
+    design = replace(_narrow_design(backbone), lower_width=6, reduction=2.0)
+    return Preset(_short_recipe(epochs or 3), design, bpp=0.05, encoder_width=16)
 
 
 def _fast(backbone: Backbone, epochs: int | None) -> Preset:
-    return Preset(Recipe(epochs or 24, learning_rate=1e-2, beta2=0.99), _cheap_design(backbone), encoder_width=16)
+    return Preset(_short_recipe(epochs or 24), _narrow_design(backbone), bpp=0.15, encoder_width=16)
 
 
 def _medium(backbone: Backbone, epochs: int | None) -> Preset:
-    return Preset(Recipe(epochs or 60, learning_rate=5e-3, beta2=0.99), NetworkDesign.of_authors(backbone))
+    return Preset(_short_recipe(epochs or 60), _narrow_design(backbone), bpp=0.15, encoder_width=32)
 
 
 def _slow(backbone: Backbone, epochs: int | None) -> Preset:
-    return Preset(Recipe(epochs or 150, learning_rate=2e-3), NetworkDesign.of_authors(backbone))
+    recipe = Recipe(epochs or 150, learning_rate=4e-3, beta2=0.99, warmup_ratio=0.3)
+    return Preset(recipe, NetworkDesign.of_authors(backbone), bpp=0.15)
 
 
-def _cheap_design(backbone: Backbone) -> NetworkDesign:
+def _short_recipe(epochs: int) -> Recipe:
+    """A recipe for few steps: ten times the authors' learning rate, which only a long warm-up makes stable."""
+    return Recipe(epochs, learning_rate=1e-2, beta2=0.99, warmup_ratio=0.5)
+
+
+def _narrow_design(backbone: Backbone) -> NetworkDesign:
     """The authors' design with the computation moved to the small early stages."""
     design = NetworkDesign.of_authors(backbone)
     if backbone == Backbone.HNERV:

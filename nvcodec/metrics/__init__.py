@@ -5,7 +5,7 @@ The structural similarities need torch and are loaded at their first use, so tha
 
 from typing import TYPE_CHECKING
 
-from nvcodec.metrics.distortion import PsnrAccumulator, plane_mse, psnr, rgb_psnr
+from nvcodec.metrics.distortion import PsnrAccumulator, frame_psnr, plane_mse, psnr, rgb_psnr
 from nvcodec.metrics.rate import bpp
 
 if TYPE_CHECKING:

@@ -20,6 +20,14 @@ def psnr(mse: float, peak: float) -> float:
     return 10 * math.log10(peak * peak / mse) if mse > 0 else math.inf
 
 
+def frame_psnr(mse: float, peak: float, bit_depth: int) -> float:
+    """PSNR of one frame for means over frames: at most ``6 * bit_depth + 12`` dB, which is libvmaf's cap.
+
+    Without a cap one frame that is decoded exactly, such as a black one, would make the mean infinite.
+    """
+    return min(psnr(mse, peak), 6.0 * bit_depth + 12)
+
+
 def plane_mse(reference: Plane, decoded: Plane) -> float:
     """Mean squared error of two planes of one shape and of at most 16 bits; exact up to the division.
 
@@ -53,9 +61,8 @@ class PsnrAccumulator:
     """
 
     def __init__(self, bit_depth: int) -> None:
+        self._bit_depth = bit_depth
         self._peak = 2**bit_depth - 1
-        # Without a cap one frame that is decoded exactly would make the mean infinite. libvmaf's cap.
-        self._cap = 6.0 * bit_depth + 12
         self._frame_mses: list[tuple[float, ...]] = []
 
     def add(self, reference: Sequence[Plane], decoded: Sequence[Plane]) -> None:
@@ -75,7 +82,7 @@ class PsnrAccumulator:
     def mean_psnr(self) -> tuple[float, ...]:
         """The figure to report: for each plane the mean of the frames' PSNRs, each at most 6 * bit_depth + 12 dB."""
         return tuple(
-            sum(min(psnr(mse, self._peak), self._cap) for mse in mses) / len(mses)
+            sum(frame_psnr(mse, self._peak, self._bit_depth) for mse in mses) / len(mses)
             for mses in zip(*self._frame_mses, strict=True)
         )
 

@@ -26,7 +26,7 @@ from nvcodec.bitstream.network_spec import Backbone, NetworkSpec, Stage
 from nvcodec.video.format import VideoFormat
 
 HNERV = NetworkSpec(Backbone.HNERV, 1, 2, 3, (Stage(2, 1, 2), Stage(2, 3, 2)), 3, embedding_channels=2)
-NERV = NetworkSpec(Backbone.NERV, 2, 2, 2, (Stage(2, 3, 2),), 1, pe_levels=3, stem_width=4)
+NERV = NetworkSpec(Backbone.NERV, 2, 4, 2, (Stage(2, 3, 2),), 1, pe_levels=3, stem_width=4)
 ENERV = NetworkSpec(
     Backbone.ENERV,
     2,

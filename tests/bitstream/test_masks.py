@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nvst_samples import ENERV, HNERV, NERV
 
 from nvcodec.bitstream import MaskGranularity, num_units, unit_indices
 from nvcodec.bitstream.fields import Cursor
 from nvcodec.bitstream.masks import pack_mask, parse_mask
 from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.errors import MalformedError
+from tests.bitstream.nvst_samples import ENERV, HNERV, NERV
 
 NETWORKS = st.sampled_from([HNERV, NERV, ENERV])
 GRANULARITIES = st.sampled_from(list(MaskGranularity))

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nvst_samples import (
+
+from nvcodec.bitstream import Limits, NvstReader
+from nvcodec.bitstream.headers import BOX_HEADER, FILE_HEADER, TRAILER, BoxType
+from nvcodec.bitstream.headers import STREAM as STREAM_RECORD
+from nvcodec.errors import BitstreamError, ConfigError, InputError, LimitError, TruncatedError
+from tests.bitstream.nvst_samples import (
     HNERV,
     STREAM,
     assert_same_chunk,
@@ -18,11 +23,6 @@ from nvst_samples import (
     read_everything,
     three_windows,
 )
-
-from nvcodec.bitstream import Limits, NvstReader
-from nvcodec.bitstream.headers import BOX_HEADER, FILE_HEADER, TRAILER, BoxType
-from nvcodec.bitstream.headers import STREAM as STREAM_RECORD
-from nvcodec.errors import BitstreamError, ConfigError, InputError, LimitError, TruncatedError
 
 FRONT_BYTES = FILE_HEADER.size + BOX_HEADER.size + STREAM_RECORD.size
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ def test_known_steps() -> None:
 
 def test_steps_increase_and_are_exact_in_float32() -> None:
     steps = [step_size(idx) for idx in range(NUM_STEPS)]
-    assert all(left < right for left, right in zip(steps, steps[1:], strict=False))
+    assert all(left < right for left, right in pairwise(steps))
     assert all(float(np.float32(step)) == step for step in steps)
 
 

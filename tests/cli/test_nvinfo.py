@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from nvcodec.bitstream import ChunkContent, MaskGranularity, NvstWriter, StreamHeader, WindowContent, WindowHeader
+from nvcodec.bitstream.network_spec import Backbone, NetworkSpec, Stage
+from nvcodec.cli.nvinfo import main
+from nvcodec.video.format import VideoFormat
+
+NETWORK = NetworkSpec(Backbone.NERV, 1, 2, 1, (Stage(4, 1, 1),), 1, pe_levels=1, stem_width=2)
+
+
+def write_file(path: Path, num_windows: int = 1, is_finished: bool = True, is_complete: bool = True) -> Path:
+    mask = np.arange(NETWORK.num_parameters) % 2 == 0
+    num_shared = int(mask.sum())
+    shared, own = np.zeros(num_shared, np.int32), np.ones(mask.size - num_shared, np.int32)
+    zeros = (0,) * len(NETWORK.layout)
+    with path.open("wb") as file:
+        writer = NvstWriter(file, StreamHeader(VideoFormat(8, 4), Fraction(1, 25), 10))
+        writer.write_metadata({"title": "bell\a"})
+        for idx in range(num_windows):
+            header = WindowHeader(idx, 2 * idx, (2,), NETWORK, MaskGranularity.WEIGHT, False, zeros)
+            chunk = ChunkContent(0, np.arange(2) + 2 * idx, np.ones(2, np.int64), zeros, own)
+            writer.write_window(WindowContent(header, mask, shared), [chunk])
+        if is_finished:
+            writer.finish(is_complete)
+    return path
+
+
+def test_page(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, [str(write_file(tmp_path / "a.nvst", 2))])
+    assert result.exit_code == 0
+    for text in ("complete", "8x4", "2 windows, 2 chunks", "0.5", "NERV", "embeddings", "title: bell\\x07"):
+        assert text in result.output
+    assert "unfinished" not in result.output
+    assert "\a" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("is_finished", "words"),
+    [(True, "closed before the end of its source"), (False, "cut off or still being written")],
+)
+def test_an_unfinished_file_is_not_broken(tmp_path: Path, is_finished: bool, words: str) -> None:
+    path = write_file(tmp_path / "a.nvst", is_finished=is_finished, is_complete=False)
+    result = CliRunner().invoke(main, [str(path)])
+    assert result.exit_code == 0
+    assert f"unfinished: 2 of 10 frames, {words}" in result.output
+
+
+def test_a_file_without_windows(tmp_path: Path) -> None:
+    path = write_file(tmp_path / "a.nvst", 0, is_finished=False)
+    result = CliRunner().invoke(main, [str(path)])
+    assert result.exit_code == 0
+    assert "0 windows" in result.output
+
+
+def test_json(tmp_path: Path) -> None:
+    path = write_file(tmp_path / "a.nvst")
+    result = CliRunner().invoke(main, ["--json", str(path)])
+    summary = json.loads(result.output)
+    assert summary["file_bytes"] == path.stat().st_size == sum(summary["bytes_by_part"].values())
+    assert summary["windows"][0]["num_parameters"] == NETWORK.num_parameters
+
+
+def test_dump(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["--dump", str(write_file(tmp_path / "a.nvst"))])
+    assert result.exit_code == 0
+    assert "TRLR box at byte" in result.output
+    assert "stem_width: 2" in result.output
+
+
+def test_damage_is_one_line_on_stderr(tmp_path: Path) -> None:
+    path = write_file(tmp_path / "a.nvst")
+    data = bytearray(path.read_bytes())
+    data[60] ^= 1
+    path.write_bytes(data)
+    result = CliRunner().invoke(main, [str(path)], prog_name="nvinfo")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr == "nvinfo: STRM box at byte 24: payload differs from its checksum\n"
+
+
+def test_a_missing_file_is_one_line_on_stderr(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, [str(tmp_path / "none.nvst")], prog_name="nvinfo")
+    assert result.exit_code == 1
+    assert result.stderr == f"nvinfo: {tmp_path / 'none.nvst'}: No such file or directory\n"
+
+
+def test_neither_torch_nor_av_is_loaded() -> None:
+    code = "import sys, nvcodec.cli.nvinfo; print(sorted({'torch', 'av'} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from nvcodec.bitstream.network_spec import Backbone
+from nvcodec.encoder.config import EncoderConfig
+from nvcodec.encoder.presets import PRESETS
+from nvcodec.errors import ConfigError
+
+
+def test_the_defaults_are_valid() -> None:
+    EncoderConfig().validate()
+
+
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        ({"preset": "placebo"}, "preset"),
+        ({"kappa": -0.01}, "kappa"),
+        ({"kappa": 1.01}, "kappa"),
+        ({"kappa": math.nan}, "kappa"),
+        ({"chunk_s": 0.0}, "chunk"),
+        ({"chunk_s": math.nan}, "chunk"),
+        ({"chunk_s": math.inf}, "chunk"),
+        ({"chunk_frames": 0}, "chunk"),
+        ({"num_parameters": 0}, "params"),
+        ({"bpp": 0.0}, "bpp"),
+        ({"bpp": math.nan}, "bpp"),
+        ({"bpp": math.inf}, "bpp"),
+        ({"num_parameters": 1000, "bpp": 0.1}, "params"),
+        ({"epochs": 0}, "epochs"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**63}, "seed"),
+        ({"threads": 0}, "threads"),
+        ({"max_memory_bytes": (16 << 20) - 1}, "max-memory"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused_by_its_name(settings: dict[str, object], place: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        EncoderConfig(**settings).validate()
+    assert caught.value.place == place
+    assert caught.value.exit_code == 2
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"kappa": 0.0},
+        {"kappa": 1.0},
+        {"chunk_frames": 1},
+        {"epochs": 1},
+        {"seed": 2**63 - 1},
+        {"threads": 1},
+        {"max_memory_bytes": 16 << 20},
+        {"num_parameters": 1},
+        {"bpp": 1e-6},
+    ],
+)
+def test_the_ends_of_the_ranges_are_allowed(settings: dict[str, object]) -> None:
+    EncoderConfig(**settings).validate()
+
+
+@pytest.mark.parametrize("backbone", list(Backbone))
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_epochs_override_the_preset_s_and_nothing_else_changes(name: str, backbone: Backbone) -> None:
+    default = EncoderConfig(preset=name, backbone=backbone).resolved_preset()
+    changed = EncoderConfig(preset=name, backbone=backbone, epochs=7).resolved_preset()
+    assert changed.recipe.epochs == 7
+    assert default.recipe.epochs >= 1
+    assert changed.design == default.design
+    assert default.design.backbone is backbone
+    default.recipe.validate()
+    default.design.validate()

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+from nvcodec.bitstream.network_spec import Backbone, NetworkSpec
+from nvcodec.encoder.sizing import window_network
+from nvcodec.errors import ConfigError
+from nvcodec.video.format import ChromaSubsampling, VideoFormat
+from tests import encodes
+
+FORMAT = VideoFormat(640, 360)
+LENGTHS = (33, 33, 33)
+
+
+def network(video_format: VideoFormat = FORMAT, lengths: tuple[int, ...] = LENGTHS, **settings: object) -> NetworkSpec:
+    with encodes.tiny_presets():
+        return window_network(encodes.config(**settings), video_format, lengths)
+
+
+def coded_parameters(spec: NetworkSpec, lengths: tuple[int, ...] = LENGTHS) -> int:
+    """Parameters as the originals count them: embeddings of the longest chunk included."""
+    channels, height, width = spec.embedding_shape
+    return spec.num_parameters + max(lengths) * channels * height * width
+
+
+@pytest.mark.parametrize("backbone", list(Backbone))
+def test_the_user_s_parameters_are_respected(backbone: Backbone) -> None:
+    for wanted in (300_000, 900_000):
+        found = coded_parameters(network(backbone=backbone, num_parameters=wanted))
+        assert found == pytest.approx(wanted, rel=0.1)
+
+
+@pytest.mark.parametrize("backbone", list(Backbone))
+def test_more_bpp_gives_more_parameters(backbone: Backbone) -> None:
+    sizes = [network(backbone=backbone, bpp=bpp).num_parameters for bpp in (0.1, 0.2, 0.4, 0.8)]
+    assert sizes == sorted(set(sizes))
+    assert sizes[3] > 4 * sizes[0]
+
+
+def test_parameters_that_are_shared_leave_more_for_the_same_bpp() -> None:
+    sizes = [network(bpp=0.3, kappa=kappa).num_parameters for kappa in (0.0, 0.5, 0.9)]
+    assert sizes == sorted(set(sizes))
+
+
+def test_a_longer_window_affords_larger_networks() -> None:
+    assert network(bpp=0.1, lengths=(66,)).num_parameters > network(bpp=0.1, lengths=(33,)).num_parameters
+
+
+def test_gray_video_has_one_output() -> None:
+    gray = VideoFormat(64, 48, chroma_subsampling=ChromaSubsampling.GRAY)
+    assert network(gray, (4,)).num_outputs == 1
+    assert network(VideoFormat(64, 48), (4,)).num_outputs == 3
+
+
+@pytest.mark.parametrize("size", [(64, 48), (63, 47), (33, 27), (17, 19), (161, 121)])
+def test_the_coded_size_covers_the_frame(size: tuple[int, int]) -> None:
+    spec = network(VideoFormat(*size), (2,), num_parameters=60_000)
+    assert spec.coded_width >= size[0]
+    assert spec.coded_height >= size[1]
+
+
+def test_too_few_parameters_are_refused_with_the_least() -> None:
+    with pytest.raises(ConfigError, match=r"10 parameters per chunk: the smallest network has \d+") as caught:
+        network(num_parameters=10)
+    assert caught.value.exit_code == 2

@@ -1,0 +1,218 @@
+"""Partial joint training, proven against networks that are trained apart (paper, Algorithm 1)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from nvcodec.bitstream.network_spec import Backbone
+from nvcodec.errors import ConfigError
+from nvcodec.networks import build_network, time_encoding
+from nvcodec.training.chunk_frames import ChunkFrames
+from nvcodec.training.fit import FitProgress, Recipe, fit, seconds_per_epoch
+from nvcodec.training.losses import Loss, distortion
+from nvcodec.training.window_model import WindowModel
+from nvcodec.video.format import VideoFormat
+from tests import encodes
+
+FORMAT = VideoFormat(32, 24)
+LENGTHS = (4, 2, 4)
+ONE_STEP = Recipe(epochs=1, batch_size=4, learning_rate=1e-3)
+
+
+def make_chunks(lengths: tuple[int, ...] = LENGTHS) -> list[ChunkFrames]:
+    return [encodes.chunk_frames(FORMAT, length, first=7 * idx) for idx, length in enumerate(lengths)]
+
+
+def make_model(backbone: Backbone, kappa: float, lengths: tuple[int, ...] = LENGTHS) -> WindowModel:
+    """A window whose chunks have different own parameters, a random part of which is shared."""
+    model = encodes.window_model(encodes.tiny_spec(backbone), lengths)
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for parameters in (model.shared, *model.own):
+            parameters += 0.02 * torch.randn(parameters.shape, generator=generator)
+    model.share(torch.rand(model.spec.num_parameters, generator=generator) < kappa)
+    return model
+
+
+def run_fit(model: WindowModel, chunks: list[ChunkFrames], recipe: Recipe, seed: int = 1, **options) -> None:
+    fit(model, chunks, recipe, generator=torch.Generator().manual_seed(seed), **options)
+
+
+def gradient_alone(model: WindowModel, chunks: list[ChunkFrames], chunk_idx: int, loss: Loss) -> Tensor:
+    """Gradient (S,) of one chunk's loss over all its frames, computed with a network that knows of no other chunk."""
+    spec, chunk = model.spec, chunks[chunk_idx]
+    theta = torch.empty(spec.num_parameters)
+    theta[model.mask] = model.shared.detach()[model.mask]
+    theta[~model.mask] = model.own[chunk_idx].detach()[~model.mask]
+    theta.requires_grad_()
+    targets = chunk.targets(torch.arange(len(chunk)))
+    if spec.has_embedding:
+        padding = (0, spec.coded_width - FORMAT.width, 0, spec.coded_height - FORMAT.height)
+        inputs = model.encoders[chunk_idx](functional.pad(targets, padding, mode="replicate"))
+    else:
+        inputs = torch.from_numpy(time_encoding(range(len(chunk)), len(chunk), spec))
+    frames = build_network(spec)(theta, inputs)[:, :, : FORMAT.height, : FORMAT.width]
+    weight = len(chunk) / max(len(other) for other in chunks)
+    (gradient,) = torch.autograd.grad(weight * distortion(frames, targets, loss), [theta])
+    return gradient
+
+
+def assert_close(actual: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(actual, expected, rtol=1e-3, atol=2e-5 * expected.abs().max().item())
+
+
+@pytest.mark.parametrize("kappa", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("loss", list(Loss))
+@pytest.mark.parametrize("backbone", [Backbone.HNERV, Backbone.NERV])
+def test_a_step_follows_the_sum_of_the_chunks_where_shared_and_the_chunk_alone_elsewhere(
+    backbone: Backbone, loss: Loss, kappa: float
+) -> None:
+    model, chunks = make_model(backbone, kappa), make_chunks()
+    alone = [gradient_alone(model, chunks, chunk_idx, loss) for chunk_idx in range(len(chunks))]
+    run_fit(model, chunks, dataclasses.replace(ONE_STEP, loss=loss))  # one iteration: its gradients remain
+    mask, shared_gradient = model.mask, model.shared.grad
+    assert shared_gradient is not None
+    assert min(gradient.abs().max() for gradient in alone) > 0
+    assert_close(shared_gradient, torch.where(mask, sum(alone), torch.zeros(())))
+    for own, gradient in zip(model.own, alone, strict=True):
+        assert own.grad is not None
+        assert_close(own.grad, torch.where(mask, torch.zeros(()), gradient))
+        assert not own.grad[mask].any()
+    assert not shared_gradient[~mask].any()
+
+
+@pytest.mark.parametrize("backbone", [Backbone.HNERV, Backbone.NERV])
+def test_an_optimiser_step_on_separate_networks_gives_the_same_parameters(backbone: Backbone) -> None:
+    """Adam on the summed and on the single gradients, by hand: its first step moves by lr against the gradient."""
+    model, chunks = make_model(backbone, 0.5), make_chunks()
+    alone = [gradient_alone(model, chunks, chunk_idx, Loss.L2) for chunk_idx in range(len(chunks))]
+    before = [model.theta(chunk_idx).detach().clone() for chunk_idx in range(len(chunks))]
+    run_fit(model, chunks, ONE_STEP)
+    rate = ONE_STEP.learning_rate * 0.1  # the schedule begins at a tenth
+    for chunk_idx, start in enumerate(before):
+        gradient = torch.where(model.mask, sum(alone), alone[chunk_idx])
+        expected = start - rate * gradient / (gradient.abs() + 1e-8)
+        is_clear = gradient.abs() > 1e-6  # where rounding cannot turn the direction
+        assert is_clear.float().mean() > 0.3
+        torch.testing.assert_close(model.theta(chunk_idx)[is_clear], expected[is_clear], rtol=0, atol=rate / 50)
+
+
+@pytest.mark.parametrize("backbone", list(Backbone))
+def test_after_training_shared_positions_are_identical_and_own_ones_differ(backbone: Backbone) -> None:
+    lengths = (3, 2)
+    model = encodes.window_model(encodes.tiny_spec(backbone), lengths)
+    start = model.shared.detach().clone()
+    mask = torch.rand(model.spec.num_parameters, generator=torch.Generator().manual_seed(0)) < 0.5
+    model.share(mask)
+    run_fit(model, make_chunks(lengths), Recipe(epochs=2, learning_rate=1e-2))
+    first, second = model.theta(0), model.theta(1)
+    assert torch.equal(first[mask], second[mask])
+    assert (first[~mask] != second[~mask]).float().mean() > 0.9
+    for theta in (first, second):
+        assert (theta[mask] != start[mask]).float().mean() > 0.9
+        assert (theta[~mask] != start[~mask]).float().mean() > 0.9
+
+
+class RecordedFrames(ChunkFrames):
+    """Remembers which frames were asked for."""
+
+    def targets(self, frame_idx: Tensor) -> Tensor:
+        self.__dict__.setdefault("asked", []).extend(frame_idx.tolist())
+        return super().targets(frame_idx)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "batch_size", "counts"),
+    [((4, 2), 1, (1, 2)), ((4, 2), 2, (1, 2)), ((6, 3), 3, (1, 2)), ((4,), 1, (1,))],
+)
+def test_an_epoch_shows_every_frame_and_repeats_those_of_a_shorter_chunk(
+    lengths: tuple[int, ...], batch_size: int, counts: tuple[int, ...]
+) -> None:
+    chunks = [RecordedFrames(chunk.format, chunk.planes) for chunk in make_chunks(lengths)]
+    model = make_model(Backbone.NERV, 0.5, lengths)
+    run_fit(model, chunks, Recipe(epochs=3, batch_size=batch_size))
+    for chunk, count in zip(chunks, counts, strict=True):
+        asked = chunk.__dict__["asked"]
+        per_epoch = max(lengths)
+        assert len(asked) == 3 * per_epoch
+        epochs = [asked[start : start + per_epoch] for start in range(0, len(asked), per_epoch)]
+        for epoch in epochs:
+            assert sorted(epoch) == sorted(list(range(len(chunk))) * count)
+
+
+def test_frames_are_shuffled_and_an_odd_repetition_is_still_within_one() -> None:
+    chunks = [RecordedFrames(chunk.format, chunk.planes) for chunk in make_chunks((8, 3))]
+    run_fit(make_model(Backbone.NERV, 0.5, (8, 3)), chunks, Recipe(epochs=2))
+    long, short = (chunk.__dict__["asked"] for chunk in chunks)
+    assert long[:8] != long[8:]
+    assert sorted(long[:8]) == list(range(8))
+    assert {short[:8].count(idx) for idx in range(3)} == {2, 3}
+
+
+def test_the_incomplete_last_batch_is_dropped() -> None:
+    assert Recipe(1, batch_size=2).num_iterations((5, 3)) == 2
+    assert Recipe(1, batch_size=8).num_iterations((5, 3)) == 1
+
+
+@pytest.mark.parametrize("backbone", list(Backbone))
+def test_the_same_seed_gives_the_same_parameters(backbone: Backbone) -> None:
+    results = []
+    for order_seed in (1, 1, 2):
+        model = make_model(backbone, 0.5, (4, 3))
+        run_fit(model, make_chunks((4, 3)), Recipe(epochs=1), seed=order_seed)
+        results.append(torch.cat([model.theta(0), model.theta(1)]))
+    assert torch.equal(results[0], results[1])
+    assert not torch.equal(results[0], results[2])
+
+
+@pytest.mark.parametrize("loss", list(Loss))
+@pytest.mark.parametrize("backbone", [Backbone.HNERV, Backbone.NERV])
+def test_learning_reduces_the_error(backbone: Backbone, loss: Loss) -> None:
+    states: list[FitProgress] = []
+    model = encodes.window_model(encodes.tiny_spec(backbone), (2, 2))
+    model.share(torch.arange(model.spec.num_parameters) % 2 == 0)
+    recipe = Recipe(epochs=25, learning_rate=1e-2, loss=loss)
+    run_fit(model, make_chunks((2, 2)), recipe, on_progress=states.append)
+    assert states[-1].psnr > states[0].psnr + 3
+
+
+def test_progress_counts_iterations_and_epochs() -> None:
+    states: list[FitProgress] = []
+    run_fit(make_model(Backbone.NERV, 0.5), make_chunks(), Recipe(epochs=2), on_progress=states.append)
+    assert [state.epoch for state in states] == [0, 0, 0, 1, 1, 1, 1, 2]
+    assert [state.fraction for state in states] == [step / 8 for step in range(1, 9)]
+    assert {state.num_epochs for state in states} == {2}
+    assert states[-1].seconds_left == 0
+    assert all(state.seconds_left > 0 for state in states[:-1])
+    assert all(0 < state.psnr < 100 for state in states)
+
+
+def test_a_stop_ends_training_after_the_iteration() -> None:
+    states: list[FitProgress] = []
+    model = make_model(Backbone.NERV, 0.5)
+    before = model.theta(0).detach().clone()
+    stop = lambda: len(states) == 3  # noqa: E731
+    run_fit(model, make_chunks(), Recipe(epochs=50), on_progress=states.append, should_stop=stop)
+    assert len(states) == 3
+    assert not torch.equal(model.theta(0), before)
+
+
+def test_measuring_the_speed_changes_nothing() -> None:
+    model, chunks = make_model(Backbone.HNERV, 0.5), make_chunks()
+    before = model.theta(0).detach().clone()
+    assert seconds_per_epoch(model, chunks, Recipe(epochs=1)) > 0
+    assert torch.equal(model.theta(0), before)
+    assert all(parameter.grad is None for parameter in model.trainable())
+
+
+@pytest.mark.parametrize(
+    "changes", [{"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"warmup_ratio": 1.0}, {"warmup_ratio": -0.1}]
+)
+def test_a_recipe_out_of_range_is_refused(changes: dict[str, float]) -> None:
+    with pytest.raises(ConfigError):
+        dataclasses.replace(Recipe(epochs=1), **changes).validate()
