@@ -55,14 +55,16 @@ def tiny_design(backbone: Backbone) -> NetworkDesign:
     return dataclasses.replace(NetworkDesign.of_authors(backbone), **_SMALL[backbone])
 
 
-def tiny_spec(backbone: Backbone, width: int = 32, height: int = 24, num_frames: int = 4, **changes: Any) -> NetworkSpec:
+def tiny_spec(
+    backbone: Backbone, width: int = 32, height: int = 24, num_frames: int = 4, **changes: Any
+) -> NetworkSpec:
     spec = solve_network(tiny_design(backbone), width, height, num_frames, BUDGETS[backbone])
     return dataclasses.replace(spec, **changes)
 
 
 def _tiny_preset(backbone: Backbone, epochs: int | None) -> Preset:
     recipe = Recipe(epochs or 1, learning_rate=1e-2, warmup_ratio=0.1)
-    return Preset(recipe, tiny_design(backbone), num_parameters=BUDGETS[backbone], encoder_width=4)
+    return Preset(recipe, tiny_design(backbone), num_parameters=BUDGETS[backbone], min_parameters=500, encoder_width=4)
 
 
 @contextlib.contextmanager
@@ -87,7 +89,9 @@ def two_scene_frames(num_frames: int = 12, format: VideoFormat = clips.SMALL) ->
     """The moving pattern in dark, then inverted: one cut, in the middle, and so two windows of equal length."""
     frames = []
     for idx in range(num_frames):
-        planes = tuple(plane // 8 if idx < num_frames // 2 else 255 - plane // 8 for plane in clips.make_planes(format, idx))
+        planes = tuple(
+            plane // 8 if idx < num_frames // 2 else 255 - plane // 8 for plane in clips.make_planes(format, idx)
+        )
         frames.append(Frame(planes, idx, 1))
     return frames
 
@@ -141,7 +145,9 @@ def window_model(spec: NetworkSpec, chunk_lengths: tuple[int, ...], seed: int = 
 
 def run_command(name: str, *arguments: object, **options: Any) -> subprocess.CompletedProcess[bytes]:
     """A command in a process of its own, on one thread."""
-    return subprocess.run(command_line(name, *arguments), capture_output=True, env=environment(), check=False, **options)
+    return subprocess.run(
+        command_line(name, *arguments), capture_output=True, env=environment(), check=False, **options
+    )
 
 
 def command_line(name: str, *arguments: object) -> list[str]:

@@ -13,14 +13,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nvcodec import __version__
 from nvcodec.bitstream import NvstReader
-from nvcodec.cli.errors import report_errors
+from nvcodec.cli.errors import OneLineCommand, report_errors
 from nvcodec.cli.formatting import format_duration
 from nvcodec.cli.types import FrameRange, Seconds
 from nvcodec.decoder.decoding import DecodeProgress, DecodeResult, decode
 from nvcodec.video.source import Selection
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.command(cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option(
     "-o",

@@ -15,7 +15,7 @@ from nvcodec import __version__
 from nvcodec.bitstream import MaskGranularity
 from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.cli.encode_display import EncodeDisplay, JsonDisplay, LiveDisplay, PlainDisplay, QuietDisplay
-from nvcodec.cli.errors import report_errors
+from nvcodec.cli.errors import OneLineCommand, report_errors
 from nvcodec.cli.types import ChunkLength, ChunkLengthType, FrameRange, Quantity, Seconds
 from nvcodec.encoder.config import DEFAULT_CHUNK_S, EncoderConfig
 from nvcodec.encoder.pipeline import encode
@@ -26,7 +26,7 @@ from nvcodec.video.source import open_source
 INTERRUPTED = 130
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.command(cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.argument("source")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE", help="The .nvst file to write."
@@ -129,7 +129,7 @@ def main(
         backbone=Backbone[backbone.upper()],
         num_parameters=params,
         bpp=bpp,
-        chunk_s=chunk.seconds or DEFAULT_CHUNK_S,
+        chunk_s=DEFAULT_CHUNK_S if chunk.seconds is None else chunk.seconds,
         chunk_frames=chunk.frames,
         fixed_chunks=fixed_chunks,
         kappa=kappa,

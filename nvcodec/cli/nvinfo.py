@@ -11,10 +11,10 @@ from nvcodec.bitstream.dump import dump
 from nvcodec.bitstream.limits import Limits
 from nvcodec.bitstream.reader import NvstReader
 from nvcodec.bitstream.summary import StreamSummary, WindowSummary, summarize
-from nvcodec.cli.errors import report_errors
+from nvcodec.cli.errors import OneLineCommand, report_errors
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("file", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--dump", "as_dump", is_flag=True, help="Print every field of every box.")

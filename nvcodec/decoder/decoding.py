@@ -139,7 +139,9 @@ def _wanted_chunks(reader: NvstReader, selection: Selection) -> list[_WantedChun
             end_s = float((chunk.end_pts - first_pts) * reader.header.time_base)
             if selection.is_past(chunk.first_frame, begin_s):
                 return wanted
-            if not selection.has_begun(chunk.first_frame + chunk.num_frames - 1, end_s):
+            # The last frame begins before the chunk ends, so a chunk that ends where the range begins is not needed.
+            ends_before = selection.start_s is not None and end_s <= selection.start_s
+            if ends_before or not selection.has_begun(chunk.first_frame + chunk.num_frames - 1, end_s):
                 continue
             if selection.start_s is None and selection.end_s is None:
                 times = [0.0] * chunk.num_frames

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -63,15 +64,20 @@ class ChunkReconstructor:
             return output[:, :, : self.video_format.height, : self.video_format.width]
 
     def frames(self, frame_idx: Sequence[int]) -> Iterator[Frame]:
-        """Frames in the video's own format, in the order asked for, a few at a time."""
-        batch = max(1, PIXELS_PER_BATCH // (self.video_format.height * self.video_format.width))
-        for first in range(0, len(frame_idx), batch):
-            positions = frame_idx[first : first + batch]
+        """Frames in the video's own format, in the order asked for, a few at a time.
+
+        Batches have fixed borders within the chunk, so that a frame has the same samples whichever others are asked
+        for with it: the last bits of a convolution depend on the size of its batch.
+        """
+        size = max(1, PIXELS_PER_BATCH // (self.video_format.height * self.video_format.width))
+        for batch_idx, positions in itertools.groupby(frame_idx, lambda position: position // size):
+            first = batch_idx * size
+            batch = range(first, min(first + size, self.num_frames))
             with torch.inference_mode():
-                planes = [plane.cpu().numpy() for plane in rgb_to_planes(self.rgb(positions), self.video_format)]
-            for row, position in enumerate(positions):
+                planes = [plane.cpu().numpy() for plane in rgb_to_planes(self.rgb(batch), self.video_format)]
+            for position in positions:
                 yield Frame(
-                    planes=tuple(plane[row] for plane in planes),
+                    planes=tuple(plane[position - first] for plane in planes),
                     pts=int(self.chunk.pts[position]),
                     duration=int(self.chunk.durations[position]),
                 )

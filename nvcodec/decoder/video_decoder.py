@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import os
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -93,6 +94,7 @@ class VideoDecoder:
             raise ValueError(f"dimension_order is {dimension_order!r}, allowed are NCHW and NHWC")
         self._source = Path(source)
         self._dimension_order = dimension_order
+        resolve_device(device)  # a missing device is refused here; each process resolves the name for itself
         self._device = device
         self._forget()
         with NvstReader(self._source) as reader:
@@ -212,6 +214,7 @@ class VideoDecoder:
             self._forget()
             self._owner = os.getpid()
             self._reader = NvstReader(self._source)
+            weakref.finalize(self, self._reader.close)
         place = self._place_of(frame_idx)
         if self._chunk is not None and self._chunk[0] == place:
             return self._chunk[1]

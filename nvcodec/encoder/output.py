@@ -17,7 +17,8 @@ from nvcodec.errors import OutputError
 class PartialFile:
     """A file that appears under its own name only when it is kept.
 
-    While it is written it has ``.part`` added to its name. Leaving the context without :meth:`keep` removes it.
+    While it is written it has ``.part`` added to its name. Leaving the context without :meth:`keep` or
+    :meth:`keep_first` removes it.
 
     Args:
         path: the final name.
@@ -29,6 +30,7 @@ class PartialFile:
 
     def __init__(self, path: Path, *, overwrite: bool) -> None:
         self.path = path
+        self._is_kept = False
         self.partial_path = path.with_name(path.name + ".part")
         if path.is_dir():
             raise OutputError("is a folder", str(path))
@@ -46,6 +48,22 @@ class PartialFile:
             self.file.flush()
             os.fsync(self.file.fileno())
             os.replace(self.partial_path, self.path)
+        self._is_kept = True
+
+    def keep_first(self, num_bytes: int) -> None:
+        """Give the file's first ``num_bytes`` bytes its own name, whatever happened behind them.
+
+        They must have been flushed. Without effect on a file that is kept already.
+        """
+        if self._is_kept:
+            return
+        # What is still buffered lies behind them, and a full disk would refuse it once more.
+        with contextlib.suppress(OSError):
+            self.file.close()
+        with writing_reported(self.path):
+            os.truncate(self.partial_path, num_bytes)
+            os.replace(self.partial_path, self.path)
+        self._is_kept = True
 
     def __enter__(self) -> Self:
         """The file itself."""
@@ -55,7 +73,7 @@ class PartialFile:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Close, and remove what was not kept."""
-        # A full disk can refuse even the last flush; what was whole before is on the disk already.
+        # A full disk can refuse even the last flush of a file that is not kept.
         with contextlib.suppress(OSError):
             self.file.close()
         self.partial_path.unlink(missing_ok=True)
@@ -63,9 +81,11 @@ class PartialFile:
 
 @contextmanager
 def writing_reported(path: Path) -> Iterator[None]:
-    """Turn a failure of the file system into an ``OutputError`` about ``path``."""
+    """Turn a failure of the file system, or one about the temporary name, into an ``OutputError`` about ``path``."""
     try:
         yield
+    except OutputError as error:
+        raise OutputError(error.reason, str(path)) from error
     except OSError as error:
         reason = "no space left on the disk" if error.errno == errno.ENOSPC else (error.strerror or str(error)).lower()
         raise OutputError(reason, str(path)) from error

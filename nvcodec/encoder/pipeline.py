@@ -87,7 +87,7 @@ def encode(
             return session.run()
         except BaseException:
             if session.reports:
-                output.keep()
+                output.keep_first(session.verified_bytes)
             raise
 
 
@@ -105,6 +105,7 @@ class _EncodeSession:
         should_stop: Callable[[], bool] | None,
     ) -> None:
         self.reports: list[WindowReport] = []
+        self.verified_bytes = 0
         self._video = video
         self._output = output
         self._config = config
@@ -146,6 +147,7 @@ class _EncodeSession:
             self._writer.write_window(content, chunks)
             num_bytes = self._output.file.tell() - bytes_before
         psnr_y, psnr_rgb = self._verify(job, content, chunks)
+        self.verified_bytes = bytes_before + num_bytes
         report = WindowReport(
             window_idx=window_idx,
             first_frame=self._frames_coded,
@@ -189,10 +191,9 @@ class _EncodeSession:
         source = job.chunks[chunk.chunk_idx]
         bit_depth = video_format.bit_depth
         quality = []
-        for position in range(len(source)):
+        for position, frame in enumerate(reconstructor.frames(range(len(source)))):
             targets = source.targets(torch.tensor([position], device=self._device))
             mse_rgb = float(torch.mean((reconstructor.rgb([position]) - targets) ** 2))
-            (frame,) = reconstructor.frames([position])
             mse_y = _luma_mse(frame.planes, [plane[position].cpu().numpy() for plane in source.planes], video_format)
             quality.append((frame_psnr(mse_y, 2**bit_depth - 1, bit_depth), frame_psnr(mse_rgb, 1.0, bit_depth)))
             if self._sink is not None:

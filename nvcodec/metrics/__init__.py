@@ -11,7 +11,7 @@ from nvcodec.metrics.rate import bpp
 if TYPE_CHECKING:
     from nvcodec.metrics.similarity import ms_ssim, ssim
 
-__all__ = ["PsnrAccumulator", "bpp", "ms_ssim", "plane_mse", "psnr", "rgb_psnr", "ssim"]
+__all__ = ["PsnrAccumulator", "bpp", "frame_psnr", "ms_ssim", "plane_mse", "psnr", "rgb_psnr", "ssim"]
 
 
 def __getattr__(name: str) -> object:

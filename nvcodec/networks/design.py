@@ -64,6 +64,8 @@ class NetworkDesign:
     Attributes:
         backbone: NeRV, E-NeRV or HNeRV.
         strides: upsampling factors, first to last; None chooses them from the frame size.
+        max_merged_stride: when strides are chosen, neighbours after the first are merged while their product is at
+            most this: fewer stages, which train faster. 1 merges none.
         kernel_min, kernel_max: stage i has the kernel min(kernel_min + 2 i, kernel_max); odd.
         reduction: each stage has its predecessor's channels divided by this (NeRV and E-NeRV: not the first stage,
             nor one with stride 1).
@@ -85,6 +87,7 @@ class NetworkDesign:
     reduction: float
     lower_width: int
     head_kernel: int
+    max_merged_stride: int = 1
     expansion: float = 1.0
     embedding_channels: int = 0
     stem_width: int = 0
@@ -187,7 +190,7 @@ def choose_strides(width: int, height: int, design: NetworkDesign) -> tuple[int,
         return design.strides
     for size in ((width, height), (height, width)):
         if (design.backbone, size) in AUTHORS_STRIDES:
-            return AUTHORS_STRIDES[design.backbone, size]
+            return _merged(AUTHORS_STRIDES[design.backbone, size], design.max_merged_stride)
 
     def cost(strides: tuple[int, ...]) -> float:
         scale = math.prod(strides)
@@ -198,7 +201,18 @@ def choose_strides(width: int, height: int, design: NetworkDesign) -> tuple[int,
         padding = positions * scale**2 / (width * height) - 1
         return padding + POSITIONS_PENALTY * abs(math.log2(positions / TARGET_POSITIONS))
 
-    return min(STRIDE_CANDIDATES, key=cost)
+    return _merged(min(STRIDE_CANDIDATES, key=cost), design.max_merged_stride)
+
+
+def _merged(strides: tuple[int, ...], max_stride: int) -> tuple[int, ...]:
+    """Strides with neighbours multiplied, from the second on, while the product is at most ``max_stride``."""
+    merged = list(strides[:2])
+    for stride in strides[2:]:
+        if merged[-1] * stride <= max_stride:
+            merged[-1] *= stride
+        else:
+            merged.append(stride)
+    return tuple(merged)
 
 
 def solve_network(

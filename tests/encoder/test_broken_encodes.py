@@ -12,7 +12,7 @@ import pytest
 import nvcodec
 from nvcodec.bitstream import NvstReader
 from nvcodec.encoder.progress import EncodeProgress, Stage
-from nvcodec.errors import ConfigError, DeviceError, InputError, NvcodecError, OutputError
+from nvcodec.errors import ChecksumError, ConfigError, DeviceError, InputError, NvcodecError, OutputError
 from nvcodec.video.source import open_source
 from tests import clips, encodes
 
@@ -85,10 +85,10 @@ def test_a_stop_writes_the_window_at_work_and_closes_a_valid_file(tmp_path: Path
         target,
         settings={"epochs": 1000},
         progress=states.append,
-        should_stop=lambda: states[-1].stage is Stage.TRAIN,
+        should_stop=lambda: len(states) >= 3,
     )
     assert not result.is_complete
-    assert [state.stage for state in states] == [Stage.PLAN, Stage.MASK, Stage.TRAIN, Stage.WRITTEN] or states
+    assert [state.stage for state in states] == [Stage.PLAN, Stage.MASK, Stage.TRAIN, Stage.WRITTEN]
     with NvstReader(target) as reader:
         reader.verify()
         assert reader.is_finished
@@ -140,7 +140,7 @@ def test_a_failure_before_the_first_window_leaves_what_was_there(
 
 def test_a_full_disk_keeps_whole_windows(tmp_path: Path, full_disk) -> None:
     full_disk(first_window_bytes(tmp_path) + 3000)
-    with pytest.raises(OutputError, match="(?i)no space left") as caught:
+    with pytest.raises(OutputError, match=r"(?i)no space left") as caught:
         encodes.tiny_encode(tmp_path / "two_scenes.y4m", tmp_path / "a.nvst")
     assert caught.value.place == str(tmp_path / "a.nvst")
     assert sorted(os.listdir(tmp_path)) == ["a.nvst", "two_scenes.y4m"]
@@ -150,7 +150,7 @@ def test_a_full_disk_keeps_whole_windows(tmp_path: Path, full_disk) -> None:
 @pytest.mark.parametrize("capacity", [0, 100, 5000])
 def test_a_full_disk_before_the_first_window_leaves_nothing(tmp_path: Path, full_disk, capacity: int) -> None:
     full_disk(capacity)
-    with pytest.raises(OutputError, match="(?i)no space left") as caught:
+    with pytest.raises(OutputError, match=r"(?i)no space left") as caught:
         encodes.tiny_encode(encodes.two_scene_clip(tmp_path), tmp_path / "a.nvst")
     assert caught.value.place == str(tmp_path / "a.nvst")
     assert os.listdir(tmp_path) == ["two_scenes.y4m"]
@@ -219,8 +219,6 @@ def test_settings_that_cannot_work_leave_no_output(tmp_path: Path, settings: dic
 
 
 def test_a_window_that_does_not_verify_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from nvcodec.errors import ChecksumError
-
     read_chunk = NvstReader.read_chunk
 
     def damaged(self: NvstReader, window_idx: int, chunk_idx: int, window):

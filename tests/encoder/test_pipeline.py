@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import subprocess
 import sys
@@ -74,7 +75,7 @@ def test_every_format_comes_back_with_its_size_times_and_colours(tmp_path: Path,
     format = FORMATS[name]
     frames = [
         Frame(clips.make_planes(format, idx), pts, later - pts)
-        for idx, (pts, later) in enumerate(zip(PTS, PTS[1:], strict=False))
+        for idx, (pts, later) in enumerate(itertools.pairwise(PTS))
     ]
     source = write_lossless(tmp_path / "in.mkv", format, frames)
     with open_source(source) as video:
@@ -150,9 +151,7 @@ def test_the_report_is_what_the_file_holds(tmp_path: Path) -> None:
     assert [window.first_frame for window in result.windows] == [0, 6]
     assert sum(window.num_bytes for window in result.windows) < result.file_bytes
     errors = []
-    for original, decoded in zip(
-        encodes.read_frames(source), encodes.read_frames(tmp_path / "recon.y4m"), strict=True
-    ):
+    for original, decoded in zip(encodes.read_frames(source), encodes.read_frames(tmp_path / "recon.y4m"), strict=True):
         mse = np.mean((original.planes[0].astype(float) - decoded.planes[0]) ** 2)
         errors.append(10 * math.log10(255**2 / mse))
     assert result.psnr_y == pytest.approx(np.mean(errors), abs=1e-6)

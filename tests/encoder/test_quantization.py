@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from nvcodec.bitstream import step_size
 from nvcodec.bitstream.network_spec import Backbone
-from nvcodec.decoder.dequantization import chunk_embeddings
 from nvcodec.encoder.quantization import quantize, quantize_embeddings, quantize_parameters
 from tests import encodes
 
@@ -98,10 +97,3 @@ def test_embeddings_are_within_half_a_step(seed: int, scale: float, embedding_bi
 @pytest.mark.parametrize(("value", "symbol"), [(0.24, 0), (0.26, 1), (-0.26, -1), (0.75, 2), (1.0, 2), (-63.5, -127)])
 def test_quantize_takes_the_nearest_multiple(value: float, symbol: int) -> None:
     assert quantize([value], 0.5).tolist() == [symbol]
-
-
-def test_embeddings_of_a_network_of_time_are_refused() -> None:
-    from types import SimpleNamespace
-
-    with pytest.raises(ValueError, match="no embeddings"):
-        chunk_embeddings(SimpleNamespace(embeddings=None))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -103,6 +105,6 @@ def test_equal_scores_share_in_order_whatever_the_platform_sorts() -> None:
 def test_more_kappa_keeps_what_was_shared() -> None:
     spec, scores = SPECS[Backbone.HNERV], random_scores(Backbone.HNERV, 3)
     masks = [select_mask(scores, spec, kappa, MaskGranularity.KERNEL) for kappa in (0.2, 0.5, 0.8)]
-    for less, more in zip(masks, masks[1:], strict=False):
+    for less, more in itertools.pairwise(masks):
         assert not (less & ~more).any()
         assert less.sum() < more.sum()

@@ -1,0 +1,138 @@
+"""The commands as a user runs them, in processes of their own: pipes, interrupts and a disk that fills up."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import nvcodec
+from nvcodec.bitstream import NvstReader
+from tests import encodes
+
+ENCODE = ("--device", "cpu", "--preset", "draft", "--chunk", "3", "--epochs", "1")
+
+
+def test_pipes_from_y4m_to_y4m(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "a.nvst"
+    with source.open("rb") as stdin:
+        encoded = encodes.run_command("nvenc", "-", "-o", target, *ENCODE, stdin=stdin)
+    assert encoded.returncode == 0, encoded.stderr
+    decoded = encodes.run_command("nvdec", target, "-o", "-", "--md5", "--device", "cpu")
+    assert decoded.returncode == 0, decoded.stderr
+    nvcodec.decode(target, tmp_path / "a.y4m", device="cpu")
+    assert decoded.stdout == (tmp_path / "a.y4m").read_bytes()
+    frames = decoded.stdout.split(b"FRAME\n")[1:]
+    assert len(frames) == 12
+    assert f"MD5={hashlib.md5(b''.join(frames)).hexdigest()}" in decoded.stderr.decode()
+
+
+def test_a_pipe_that_is_closed_early_ends_the_decode(nvst: Path) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    process = encodes.command_line("nvdec", nvst, "-o", "-", "--device", "cpu")
+    result = subprocess.run(process, stdout=write_end, stderr=subprocess.PIPE, env=encodes.environment(), check=False)
+    os.close(write_end)
+    assert result.returncode == 1
+    assert b"Traceback" not in result.stderr
+    assert result.stderr.count(b"\n") <= 1
+
+
+def test_standard_input_that_is_no_y4m_is_one_line(tmp_path: Path) -> None:
+    result = encodes.run_command("nvenc", "-", "-o", tmp_path / "a.nvst", *ENCODE, input=b"no video")
+    assert result.returncode == 1
+    assert result.stderr == b"nvenc: standard input: this is not y4m (no YUV4MPEG2 header)\n"
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_first_interrupt_closes_a_valid_file(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "a.nvst"
+    options = ("--device", "cpu", "--preset", "draft", "--chunk", "3", "--epochs", "100000", "-vv")
+    command = encodes.command_line("nvenc", source, "-o", target, *options)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=encodes.environment()) as process:
+        assert process.stderr is not None
+        try:
+            while b" dB, " not in (line := process.stderr.readline()):
+                assert line, "the encode ended by itself"
+            process.send_signal(signal.SIGINT)
+            rest = process.stderr.read().decode()
+        finally:
+            process.kill()
+    assert process.returncode == 130, rest
+    assert "Traceback" not in rest
+    assert "Ctrl-C again" in rest
+    assert "stopped early" in rest
+    with NvstReader(target) as reader:
+        reader.verify()
+        assert (reader.is_finished, reader.is_complete, reader.num_frames) == (True, False, 6)
+    assert os.listdir(tmp_path) == ["a.nvst"]
+
+
+# Interrupts itself while the second window trains, so that the test does not depend on how fast the machine is.
+INTERRUPTED_TWICE = """
+import os, signal, sys
+import nvcodec.cli.nvenc as command
+encode = command.encode
+def interrupted(*arguments, progress, **options):
+    def tell(state):
+        progress(state)
+        if (state.window_idx, state.stage.value) == (1, "train"):
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+    return encode(*arguments, progress=tell, **options)
+command.encode = interrupted
+command.main(prog_name="nvenc")
+"""
+
+
+def test_the_second_interrupt_stops_at_once_and_leaves_whole_windows(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "a.nvst"
+    command = [sys.executable, "-c", INTERRUPTED_TWICE, str(source), "-o", str(target), *ENCODE]
+    result = subprocess.run(command, capture_output=True, env=encodes.environment(), check=False)
+    assert result.returncode == 130
+    assert b"Traceback" not in result.stderr
+    assert b"nvenc: interrupted" in result.stderr
+    assert os.listdir(tmp_path) == ["a.nvst"]
+    with NvstReader(target) as reader:
+        reader.verify()
+        assert (reader.is_finished, reader.num_frames) == (False, 6)
+
+
+def limit_file_size(num_bytes: int):
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, num_bytes))
+
+    return limit
+
+
+def test_no_room_for_the_encode_is_one_line_and_leaves_nothing(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "a.nvst"
+    arguments = (source, "-o", target, *ENCODE, "-q")
+    result = encodes.run_command("nvenc", *arguments, preexec_fn=limit_file_size(3000))
+    assert result.returncode == 1
+    assert result.stderr.decode().lower() == f"nvenc: {target}: file too large\n".lower()
+    assert os.listdir(tmp_path) == []
+
+
+def test_no_room_for_the_decode_is_one_line_and_leaves_nothing(nvst: Path, tmp_path: Path) -> None:
+    target = tmp_path / "a.mp4"
+    limit = limit_file_size(500)
+    result = encodes.run_command("nvdec", nvst, "-o", target, "--device", "cpu", "-q", preexec_fn=limit)
+    assert result.returncode == 1, result.stderr
+    message = result.stderr.decode()
+    assert message.startswith(f"nvdec: {target}: ")
+    assert message.count("\n") == 1
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_full_device_as_standard_output_is_one_line(nvst: Path) -> None:
+    command = encodes.command_line("nvdec", nvst, "-o", "-", "--device", "cpu", "-q")
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=encodes.environment(), check=False)
+    assert result.returncode == 1
+    assert result.stderr.decode().startswith("nvdec: standard output: cannot be written: ")
+    assert result.stderr.count(b"\n") == 1

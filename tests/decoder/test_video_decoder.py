@@ -1,0 +1,261 @@
+"""Frames by index and by time, as torchcodec's ``VideoDecoder`` gives them."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from nvcodec import VideoDecoder
+from nvcodec.bitstream import NvstReader
+from nvcodec.errors import BitstreamError, DeviceError, InputError
+from nvcodec.video.color import planes_to_rgb
+from nvcodec.video.format import ChromaSubsampling, VideoFormat
+from nvcodec.video.frame import Frame
+from tests import clips, encodes
+
+NUM_FRAMES = 12
+
+
+@pytest.fixture
+def decoder(two_windows: Path) -> VideoDecoder:
+    return VideoDecoder(two_windows)
+
+
+@pytest.fixture(scope="module")
+def all_rgb(two_windows: Path) -> torch.Tensor:
+    """All frames (12, 3, 48, 64), one after the other."""
+    decoder = VideoDecoder(two_windows)
+    return torch.stack([decoder.get_frame_at(idx).data for idx in range(NUM_FRAMES)])
+
+
+@pytest.fixture(scope="module")
+def variable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Frames at VARIABLE_PTS ms, in chunks of three."""
+    folder = tmp_path_factory.mktemp("variable")
+    encodes.tiny_encode(clips.variable_rate_clip(folder), folder / "a.nvst")
+    return folder / "a.nvst"
+
+
+def test_it_has_a_length_and_gives_every_frame_as_uint8_rgb(decoder: VideoDecoder) -> None:
+    assert len(decoder) == NUM_FRAMES
+    frame = decoder[5]
+    assert (frame.shape, frame.dtype, frame.device.type) == ((3, 48, 64), torch.uint8, "cpu")
+
+
+def test_frames_are_those_of_the_decoded_video(all_rgb: torch.Tensor, all_frames: list[Frame]) -> None:
+    """Up to the rounding of samples to the file's own format and its chroma subsampling."""
+    for rgb, frame in zip(all_rgb, all_frames, strict=True):
+        planes = [torch.from_numpy(plane)[None] for plane in frame.planes]
+        expected = planes_to_rgb(planes, clips.SMALL)[0].clamp(0, 1) * 255
+        assert (rgb.float() - expected).abs().mean() < 4
+    assert (all_rgb[0] != all_rgb[NUM_FRAMES - 1]).any()
+
+
+def test_negative_indices_count_from_the_end(decoder: VideoDecoder, all_rgb: torch.Tensor) -> None:
+    assert torch.equal(decoder[-1], all_rgb[NUM_FRAMES - 1])
+    assert torch.equal(decoder[-NUM_FRAMES], all_rgb[0])
+    assert torch.equal(decoder.get_frames_at([-1, 0, -2]).data, all_rgb[[11, 0, 10]])
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        slice(None),
+        slice(2, 7),
+        slice(-4, None),
+        slice(None, None, 5),
+        slice(9, 2, -3),
+        slice(5, 5),
+        slice(8, 100),
+        slice(50, 60),
+    ],
+)
+def test_slices_are_batches(decoder: VideoDecoder, all_rgb: torch.Tensor, key: slice) -> None:
+    frames = decoder[key]
+    expected = all_rgb[list(range(NUM_FRAMES))[key]]
+    assert frames.shape == expected.shape
+    assert torch.equal(frames, expected)
+
+
+def test_any_order_and_repetition(decoder: VideoDecoder, all_rgb: torch.Tensor) -> None:
+    order = [11, 0, 5, 0, 6, 7, 3]
+    frames = decoder.get_frames_at(order)
+    assert torch.equal(frames.data, all_rgb[order])
+    assert frames.pts_seconds.tolist() == [idx / 25 for idx in order]
+    assert len(frames) == 7
+    assert torch.equal(frames[2].data, all_rgb[5])
+    assert frames[2].pts_seconds == 0.2
+    assert len(decoder.get_frames_at([])) == 0
+
+
+def test_a_frame_knows_its_time(decoder: VideoDecoder) -> None:
+    frame = decoder.get_frame_at(7)
+    assert (frame.pts_seconds, frame.duration_seconds) == (0.28, 0.04)
+
+
+def test_ranges_of_frames(decoder: VideoDecoder, all_rgb: torch.Tensor) -> None:
+    assert torch.equal(decoder.get_frames_in_range(2, 9).data, all_rgb[2:9])
+    assert torch.equal(decoder.get_frames_in_range(1, 12, 4).data, all_rgb[1:12:4])
+    assert decoder.get_frames_in_range(4, 4).data.shape == (0, 3, 48, 64)
+    for start, stop, step in ((-1, 3, 1), (5, 3, 1), (0, 13, 1), (0, 5, 0)):
+        with pytest.raises(IndexError):
+            decoder.get_frames_in_range(start, stop, step)
+
+
+def test_iteration_gives_every_frame_once(decoder: VideoDecoder, all_rgb: torch.Tensor) -> None:
+    frames = list(decoder)
+    assert len(frames) == NUM_FRAMES
+    assert torch.equal(torch.stack(frames), all_rgb)
+
+
+def test_channels_last(two_windows: Path, all_rgb: torch.Tensor) -> None:
+    decoder = VideoDecoder(two_windows, dimension_order="NHWC")
+    assert decoder[0].shape == (48, 64, 3)
+    assert torch.equal(decoder[3:5], all_rgb[3:5].permute(0, 2, 3, 1))
+    with pytest.raises(ValueError, match="NCHW and NHWC"):
+        VideoDecoder(two_windows, dimension_order="CHW")
+
+
+@pytest.mark.parametrize("index", [12, -13, 1000])
+def test_a_frame_that_is_not_there_is_an_index_error(decoder: VideoDecoder, index: int) -> None:
+    with pytest.raises(IndexError, match="there are 12"):
+        decoder[index]
+    with pytest.raises(IndexError):
+        decoder.get_frames_at([0, index])
+
+
+def test_the_frame_played_at_a_time(variable: Path) -> None:
+    decoder = VideoDecoder(variable)
+    times = [pts / 1000 for pts in clips.VARIABLE_PTS]
+    for idx, time in enumerate(times):
+        frame = decoder.get_frame_played_at(time)
+        assert frame.pts_seconds == time
+        if idx > 0:
+            assert decoder.get_frame_played_at(time - 1e-6).pts_seconds == times[idx - 1]
+    moments = [0.1, 0.0, 0.34, 0.119]
+    frames = decoder.get_frames_played_at(moments)
+    assert frames.pts_seconds.tolist() == [0.095, 0.0, 0.33, 0.095]
+    assert torch.equal(frames.data[0], decoder[2])
+
+
+def test_the_frames_played_in_a_range(variable: Path) -> None:
+    decoder = VideoDecoder(variable)
+
+    def played(start: float, stop: float) -> list[float]:
+        return decoder.get_frames_played_in_range(start, stop).pts_seconds.tolist()
+
+    assert played(0.05, 0.121) == [0.04, 0.095, 0.12]
+    assert played(0.04, 0.12) == [0.04, 0.095]
+    assert played(0.1, 0.11) == [0.095]
+    assert played(0.1, 0.1) == []
+    end = decoder.metadata.end_stream_seconds
+    assert played(0.0, end) == [pts / 1000 for pts in clips.VARIABLE_PTS]
+    for start, stop in ((-0.1, 0.2), (0.0, end + 0.01), (0.2, 0.1), (end, end + 1)):
+        with pytest.raises(ValueError, match=r"outside|backwards"):
+            decoder.get_frames_played_in_range(start, stop)
+
+
+@pytest.mark.parametrize("seconds", [-0.001, 0.48, 7.0, float("nan")])
+def test_a_time_outside_the_video_is_a_value_error(decoder: VideoDecoder, seconds: float) -> None:
+    with pytest.raises(ValueError, match="outside"):
+        decoder.get_frame_played_at(seconds)
+
+
+def test_times_of_a_video_that_begins_late(tmp_path: Path) -> None:
+    encodes.tiny_encode(clips.late_start_clip(tmp_path), tmp_path / "a.nvst")
+    decoder = VideoDecoder(tmp_path / "a.nvst")
+    assert decoder.metadata.begin_stream_seconds == 1.2
+    assert decoder.get_frame_at(0).pts_seconds == 1.2
+    assert decoder.get_frame_played_at(1.25).pts_seconds == 1.24
+    with pytest.raises(ValueError, match="outside"):
+        decoder.get_frame_played_at(0.0)
+
+
+def test_metadata(decoder: VideoDecoder, two_windows: Path) -> None:
+    metadata = decoder.metadata
+    assert (metadata.width, metadata.height, metadata.num_frames, metadata.bit_depth) == (64, 48, 12, 8)
+    assert (metadata.begin_stream_seconds, metadata.end_stream_seconds, metadata.duration_seconds) == (0, 0.48, 0.48)
+    assert metadata.average_fps == 25
+    assert metadata.bit_rate == pytest.approx(two_windows.stat().st_size * 8 / 0.48)
+    assert (metadata.num_windows, metadata.num_chunks) == (2, 4)
+    assert metadata.is_complete
+    assert metadata.codec == "nvst"
+
+
+@pytest.mark.parametrize(
+    "format",
+    [
+        VideoFormat(32, 24, chroma_subsampling=ChromaSubsampling.GRAY),
+        VideoFormat(33, 27, bit_depth=10),
+    ],
+)
+def test_gray_and_10_bit_are_given_as_8_bit_rgb(tmp_path: Path, format: VideoFormat) -> None:
+    encodes.tiny_encode(clips.write_clip(tmp_path / "in.mkv", format, num_frames=3), tmp_path / "a.nvst")
+    frames = VideoDecoder(tmp_path / "a.nvst")[:]
+    assert frames.shape == (3, 3, format.height, format.width)
+    assert frames.dtype == torch.uint8
+    if format.chroma_subsampling == ChromaSubsampling.GRAY:
+        assert torch.equal(frames[:, 0], frames[:, 2])
+
+
+def test_only_the_blocks_of_the_asked_frames_are_read(two_windows: Path, all_rgb: torch.Tensor, tmp_path: Path) -> None:
+    data = bytearray(two_windows.read_bytes())
+    with NvstReader(two_windows) as reader:
+        for idx, window in enumerate(reader.windows):
+            if idx == 0:
+                data[window.offset : window.offset + window.run_bytes] = bytes(window.run_bytes)
+            for chunk_idx, chunk in enumerate(window.chunks):
+                if (idx, chunk_idx) != (1, 1):
+                    data[chunk.offset : chunk.offset + chunk.box_bytes] = bytes(chunk.box_bytes)
+    damaged = tmp_path / "damaged.nvst"
+    damaged.write_bytes(data)
+    decoder = VideoDecoder(damaged)
+    assert torch.equal(decoder[9:12], all_rgb[9:12])
+    assert decoder.get_frame_played_at(0.41).pts_seconds == 0.4
+    with pytest.raises(BitstreamError):
+        decoder[8]
+    assert torch.equal(decoder[11], all_rgb[11])
+
+
+def test_pickling_keeps_the_video_and_drops_the_open_file(decoder: VideoDecoder, all_rgb: torch.Tensor) -> None:
+    before = decoder[4]
+    copy = pickle.loads(pickle.dumps(decoder))
+    assert torch.equal(copy[4], before)
+    assert copy.metadata == decoder.metadata
+    assert torch.equal(decoder[5], all_rgb[5])
+    assert len(pickle.dumps(decoder)) < 10_000
+
+
+# Forking a process that has threads is what is tested here; Python 3.12 and later warn about it.
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("context", ["fork", "spawn"])
+def test_it_is_a_data_set_for_worker_processes(
+    decoder: VideoDecoder, all_rgb: torch.Tensor, context: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(os.environ, "OMP_NUM_THREADS", "1")
+    first = decoder[0]  # the file is open and a network cached when the workers start
+    loader = DataLoader(decoder, batch_size=2, num_workers=2, multiprocessing_context=context)
+    batches = list(loader)
+    assert [tuple(batch.shape) for batch in batches] == [(2, 3, 48, 64)] * 6
+    assert torch.equal(torch.cat(batches), all_rgb)
+    assert torch.equal(decoder[0], first)
+
+
+def test_files_that_cannot_be_decoded_are_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No such file"):
+        VideoDecoder(tmp_path / "none.nvst")
+    path = tmp_path / "a.nvst"
+    path.write_bytes(b"no video at all" * 20)
+    with pytest.raises(BitstreamError):
+        VideoDecoder(path)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is there")
+def test_a_missing_device_is_refused_at_once(two_windows: Path) -> None:
+    with pytest.raises(DeviceError, match="no CUDA"):
+        VideoDecoder(two_windows, device="cuda")
