@@ -5,6 +5,7 @@
     ├── InputError              the source video cannot be read
     ├── OutputError             the target cannot be written
     ├── DeviceError             the device is missing or out of memory
+    ├── TrainingError           the networks could not be fitted
     └── BitstreamError          the .nvst file is refused
         ├── TruncatedError      it ends before what it promises
         ├── ChecksumError       its bytes or integers differ from their checksum
@@ -53,6 +54,10 @@ class OutputError(NvcodecError):
 
 class DeviceError(NvcodecError):
     """The compute device does not exist or ran out of memory."""
+
+
+class TrainingError(NvcodecError):
+    """The networks could not be fitted to the video."""
 
 
 class BitstreamError(NvcodecError):

@@ -25,6 +25,7 @@ from nvcodec.cli.encode_display import LiveDisplay, PlainDisplay
 from nvcodec.cli.errors import report_errors
 from nvcodec.cli.formatting import format_bytes, format_count, format_duration
 from nvcodec.decoder.decoding import DecodeResult, decode
+from nvcodec.decoder.device import keep_freed_memory
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.pipeline import encode
 from nvcodec.encoder.progress import EncodeResult
@@ -60,6 +61,7 @@ class Quality:
 def main(source: str | None, output_dir: Path) -> None:
     """Encode SOURCE (default: Big Buck Bunny), decode it, and report."""
     console = Console()
+    keep_freed_memory()
     path = source or str(bundled_clip())
     output_dir.mkdir(parents=True, exist_ok=True)
     target, decoded = output_dir / "demo.nvst", output_dir / "demo.y4m"

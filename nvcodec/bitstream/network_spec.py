@@ -76,7 +76,7 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Stage:
-    """One upsampling stage: convolution ``kernel`` x ``kernel`` to ``channels * stride**2``, pixel shuffle, activation."""
+    """An upsampling stage: convolution to ``channels * stride**2`` channels, pixel shuffle, activation."""
 
     stride: int
     kernel: int
@@ -85,7 +85,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """A chunk's decoder network, complete: two equal specs describe the same function of the flat parameters.
+    """A chunk's decoder network: two equal specs describe the same function of the flat parameters.
 
     Attributes:
         backbone: NeRV, E-NeRV or HNeRV.
@@ -189,7 +189,7 @@ class NetworkSpec:
 
     @cached_property
     def layout(self) -> tuple[TensorSpec, ...]:
-        """The tensors of the flat parameter vector, in its order (the order of evaluation; a weight before its bias)."""
+        """The tensors of the flat parameter vector: in order of evaluation, a weight before its bias."""
         tensors = _LayoutBuilder()
         {Backbone.NERV: _nerv_layout, Backbone.ENERV: _enerv_layout, Backbone.HNERV: _hnerv_layout}[self.backbone](
             self, tensors

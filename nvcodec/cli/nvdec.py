@@ -17,6 +17,7 @@ from nvcodec.cli.errors import OneLineCommand, report_errors
 from nvcodec.cli.formatting import format_duration
 from nvcodec.cli.types import FrameRange, Seconds
 from nvcodec.decoder.decoding import DecodeProgress, DecodeResult, decode
+from nvcodec.decoder.device import keep_freed_memory
 from nvcodec.video.source import Selection
 
 
@@ -62,6 +63,7 @@ def main(
             click.echo(f"{source}: all checksums and integers are sound", err=True)
     if output is None and not md5:
         return
+    keep_freed_memory()
     first_frame, end_frame = frames or (None, None)
     selection = Selection(first_frame or 0, end_frame, start, end)
     with _progress(quiet) as progress:

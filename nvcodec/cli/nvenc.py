@@ -17,6 +17,7 @@ from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.cli.encode_display import EncodeDisplay, JsonDisplay, LiveDisplay, PlainDisplay, QuietDisplay
 from nvcodec.cli.errors import OneLineCommand, report_errors
 from nvcodec.cli.types import ChunkLength, ChunkLengthType, FrameRange, Quantity, Seconds
+from nvcodec.decoder.device import keep_freed_memory
 from nvcodec.encoder.config import DEFAULT_CHUNK_S, EncoderConfig
 from nvcodec.encoder.pipeline import encode
 from nvcodec.encoder.presets import PRESETS
@@ -143,6 +144,7 @@ def main(
         max_memory_bytes=max_memory,
     )
     config.validate()
+    keep_freed_memory()
     video = open_source(source, frames=frames, start_s=start, end_s=end, scale=scale, strict=strict)
     with video, _stop_on_interrupt() as stop, _display(as_json, quiet, verbose) as display:
         result = encode(

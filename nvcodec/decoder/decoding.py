@@ -127,7 +127,7 @@ class _WantedChunk:
 
 
 def _wanted_chunks(reader: NvstReader, selection: Selection) -> list[_WantedChunk]:
-    """The chunks that hold a wanted frame; a chunk whose times decide is read for them."""
+    """The chunks that hold a wanted frame; a chunk that a time cuts through is read for its frames' times."""
     selection.validate()
     first_pts: int | None = None
     wanted: list[_WantedChunk] = []
@@ -143,8 +143,8 @@ def _wanted_chunks(reader: NvstReader, selection: Selection) -> list[_WantedChun
             ends_before = selection.start_s is not None and end_s <= selection.start_s
             if ends_before or not selection.has_begun(chunk.first_frame + chunk.num_frames - 1, end_s):
                 continue
-            if selection.start_s is None and selection.end_s is None:
-                times = [0.0] * chunk.num_frames
+            if selection.holds_times(begin_s, end_s):
+                times = [begin_s] * chunk.num_frames
             else:
                 content = content or reader.read_window(window_idx)
                 pts = reader.read_chunk(window_idx, chunk_idx, content).pts

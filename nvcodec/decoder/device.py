@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
 from nvcodec.errors import DeviceError
+
+# Parameters of glibc's mallopt.
+M_TRIM_THRESHOLD = -1
+M_MMAP_MAX = -4
 
 
 def resolve_device(name: str) -> torch.device:
@@ -34,6 +40,20 @@ def describe_device(device: torch.device) -> str:
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return f"cpu ({platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep the memory that it frees, for commands that own their process.
+
+    glibc hands buffers of many megabytes back to the kernel, and every next layer pays page faults for them again: at
+    1280x720 that is a sixth of the time. Without effect elsewhere.
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_MAX, 0)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 @contextmanager

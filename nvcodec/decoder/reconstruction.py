@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -15,8 +14,6 @@ from nvcodec.networks import build_network, time_encoding
 from nvcodec.video.color import rgb_to_planes
 from nvcodec.video.format import VideoFormat
 from nvcodec.video.frame import Frame
-
-PIXELS_PER_BATCH = 1 << 19
 
 
 class ChunkReconstructor:
@@ -50,37 +47,32 @@ class ChunkReconstructor:
         """Frames of the chunk."""
         return len(self.chunk.pts)
 
-    def rgb(self, frame_idx: Sequence[int]) -> Tensor:
-        """Frames as the network gives them.
+    def rgb(self, position: int) -> Tensor:
+        """A frame as the network gives it.
+
+        Frames are computed one at a time: the last bits of a convolution depend on the size of its batch, and a frame
+        must have the same samples whichever others are asked for with it.
 
         Args:
-            frame_idx: N positions within the chunk.
+            position: of the frame within the chunk.
 
         Returns:
-            (N, 3, H, W) RGB, or (N, 1, H, W) for gray video; 0..1.
+            (1, 3, H, W) RGB, or (1, 1, H, W) for gray video; 0..1.
         """
         with torch.inference_mode():
-            output: Tensor = self._network(self._theta, self._inputs[list(frame_idx)])
+            output: Tensor = self._network(self._theta, self._inputs[position : position + 1])
             return output[:, :, : self.video_format.height, : self.video_format.width]
 
-    def frames(self, frame_idx: Sequence[int]) -> Iterator[Frame]:
-        """Frames in the video's own format, in the order asked for, a few at a time.
+    def to_frame(self, position: int, rgb: Tensor) -> Frame:
+        """The network's output for a frame, in the video's own format and with the frame's times."""
+        with torch.inference_mode():
+            planes = tuple(plane[0].cpu().numpy() for plane in rgb_to_planes(rgb, self.video_format))
+        return Frame(planes, pts=int(self.chunk.pts[position]), duration=int(self.chunk.durations[position]))
 
-        Batches have fixed borders within the chunk, so that a frame has the same samples whichever others are asked
-        for with it: the last bits of a convolution depend on the size of its batch.
-        """
-        size = max(1, PIXELS_PER_BATCH // (self.video_format.height * self.video_format.width))
-        for batch_idx, positions in itertools.groupby(frame_idx, lambda position: position // size):
-            first = batch_idx * size
-            batch = range(first, min(first + size, self.num_frames))
-            with torch.inference_mode():
-                planes = [plane.cpu().numpy() for plane in rgb_to_planes(self.rgb(batch), self.video_format)]
-            for position in positions:
-                yield Frame(
-                    planes=tuple(plane[position - first] for plane in planes),
-                    pts=int(self.chunk.pts[position]),
-                    duration=int(self.chunk.durations[position]),
-                )
+    def frames(self, positions: Iterable[int]) -> Iterator[Frame]:
+        """Frames in the video's own format, in the order asked for."""
+        for position in positions:
+            yield self.to_frame(position, self.rgb(position))
 
 
 def _network_inputs(window: WindowContent, chunk: ChunkContent) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

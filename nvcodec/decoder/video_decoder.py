@@ -16,7 +16,7 @@ from torch import Tensor
 
 from nvcodec.bitstream import NvstReader, WindowContent
 from nvcodec.decoder.device import resolve_device
-from nvcodec.decoder.reconstruction import PIXELS_PER_BATCH, ChunkReconstructor
+from nvcodec.decoder.reconstruction import ChunkReconstructor
 
 
 @dataclass(frozen=True)
@@ -136,11 +136,11 @@ class VideoDecoder:
         for rows in self._rows_by_chunk(positions):
             chunk = self._chunk_of(positions[rows[0]])
             first_frame = self._place_of(positions[rows[0]]).first_frame
-            local = [positions[row] - first_frame for row in rows]
-            for row, position in zip(rows, local, strict=True):
+            for row in rows:
+                position = positions[row] - first_frame
+                data[row] = self._uint8(chunk, position)
                 pts[row] = float(int(chunk.chunk.pts[position]) * self._time_base)
                 durations[row] = float(int(chunk.chunk.durations[position]) * self._time_base)
-            data[rows] = self._uint8(chunk, local)
         return DecodedFrames(data, pts, durations)
 
     def get_frames_in_range(self, start: int, stop: int, step: int = 1) -> DecodedFrames:
@@ -198,15 +198,12 @@ class VideoDecoder:
     def _place_of(self, frame_idx: int) -> _ChunkPlace:
         return self._chunks[bisect.bisect_right(self._chunks, frame_idx, key=lambda place: place.first_frame) - 1]
 
-    def _rows_by_chunk(self, positions: Sequence[int]) -> Iterator[list[int]]:
-        """Rows of ``positions`` that lie in the same chunk, at most a batch at a time, so that no chunk loads twice."""
-        batch = max(1, PIXELS_PER_BATCH // (self._format.height * self._format.width))
+    def _rows_by_chunk(self, positions: Sequence[int]) -> list[list[int]]:
+        """Rows of ``positions`` that lie in the same chunk, so that no chunk loads twice."""
         rows_of: dict[_ChunkPlace, list[int]] = {}
         for row, position in enumerate(positions):
             rows_of.setdefault(self._place_of(position), []).append(row)
-        for rows in rows_of.values():
-            for first in range(0, len(rows), batch):
-                yield rows[first : first + batch]
+        return list(rows_of.values())
 
     def _chunk_of(self, frame_idx: int) -> ChunkReconstructor:
         # A forked worker shares its parent's file offset, so it must not read through the parent's file.
@@ -226,9 +223,9 @@ class VideoDecoder:
         self._chunk = (place, chunk)
         return chunk
 
-    def _uint8(self, chunk: ChunkReconstructor, positions: Sequence[int]) -> Tensor:
-        rgb = (chunk.rgb(positions) * 255 + 0.5).to(torch.uint8).expand(-1, 3, -1, -1).cpu()
-        return rgb if self._dimension_order == "NCHW" else rgb.permute(0, 2, 3, 1)
+    def _uint8(self, chunk: ChunkReconstructor, position: int) -> Tensor:
+        rgb = (chunk.rgb(position)[0] * 255 + 0.5).to(torch.uint8).expand(3, -1, -1).cpu()
+        return rgb if self._dimension_order == "NCHW" else rgb.permute(1, 2, 0)
 
     def _pts_seconds(self, frame_idx: int) -> float:
         chunk = self._chunk_of(frame_idx).chunk

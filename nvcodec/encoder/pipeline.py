@@ -191,9 +191,11 @@ class _EncodeSession:
         source = job.chunks[chunk.chunk_idx]
         bit_depth = video_format.bit_depth
         quality = []
-        for position, frame in enumerate(reconstructor.frames(range(len(source)))):
+        for position in range(len(source)):
             targets = source.targets(torch.tensor([position], device=self._device))
-            mse_rgb = float(torch.mean((reconstructor.rgb([position]) - targets) ** 2))
+            rgb = reconstructor.rgb(position)
+            frame = reconstructor.to_frame(position, rgb)
+            mse_rgb = float(torch.mean((rgb - targets) ** 2))
             mse_y = _luma_mse(frame.planes, [plane[position].cpu().numpy() for plane in source.planes], video_format)
             quality.append((frame_psnr(mse_y, 2**bit_depth - 1, bit_depth), frame_psnr(mse_rgb, 1.0, bit_depth)))
             if self._sink is not None:

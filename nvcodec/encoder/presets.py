@@ -46,8 +46,8 @@ def _authors(backbone: Backbone, epochs: int | None) -> Preset:
 
 
 def _draft(backbone: Backbone, epochs: int | None) -> Preset:
-    design = replace(_narrow_design(backbone), lower_width=6, reduction=2.0)
-    return Preset(_short_recipe(epochs or 3), design, bpp=0.05, encoder_width=16)
+    design = replace(_narrow_design(backbone), reduction=4.0, lower_width=8)
+    return Preset(_short_recipe(epochs or 2), design, bpp=0.05, encoder_width=16)
 
 
 def _fast(backbone: Backbone, epochs: int | None) -> Preset:
@@ -64,16 +64,21 @@ def _slow(backbone: Backbone, epochs: int | None) -> Preset:
 
 
 def _short_recipe(epochs: int) -> Recipe:
-    """A recipe for few steps: ten times the authors' learning rate, which a long warm-up and a short memory of squares make stable."""
+    """A recipe for few steps: ten times the authors' learning rate.
+
+    A long warm-up and Adam's short memory of squares keep it from diverging.
+    """
     return Recipe(epochs, learning_rate=1e-2, beta2=0.95, warmup_ratio=0.3)
 
 
 def _narrow_design(backbone: Backbone) -> NetworkDesign:
-    """The authors' design with the computation moved to the small early stages."""
-    design = NetworkDesign.of_authors(backbone)
-    if backbone == Backbone.HNERV:
-        return replace(design, kernel_min=3, kernel_max=3, max_merged_stride=4)
-    return replace(design, lower_width=16, max_merged_stride=4)
+    """The authors' design with the computation moved to the early stages, which are small.
+
+    Late stages have 16 channels or, where stated, 8: a CPU's convolutions are twice as fast on multiples of 8 as on the
+    numbers between them.
+    """
+    design = replace(NetworkDesign.of_authors(backbone), reduction=2.0, lower_width=16, max_merged_stride=4)
+    return replace(design, kernel_min=3, kernel_max=3)
 
 
 PRESETS: Mapping[str, Callable[[Backbone, int | None], Preset]] = MappingProxyType(

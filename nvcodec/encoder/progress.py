@@ -60,7 +60,7 @@ class WindowReport:
         chunk_lengths: frames of each chunk.
         num_parameters: S, parameters of each network.
         kappa: fraction of S that is shared; 0 for a window of one chunk.
-        psnr_y: mean over the frames of the luma PSNR of the decoded frames in dB (of the mean of R, G, B for RGB video).
+        psnr_y: mean over the frames of the luma PSNR in dB; of R, G and B together for RGB video.
         psnr_rgb: mean over the frames of the PSNR of the networks' RGB output in dB.
         num_bytes: bytes of its boxes.
     """

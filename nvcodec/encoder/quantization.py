@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nvcodec.bitstream import step_idx_for, step_size
+from nvcodec.bitstream import NUM_STEPS, step_idx_for, step_size
 from nvcodec.bitstream.network_spec import NetworkSpec
+from nvcodec.errors import TrainingError
 
 Floats = npt.NDArray[np.float32]
 Symbols = npt.NDArray[np.int32]
@@ -50,12 +51,11 @@ def quantize_parameters(
         weight_bits: 2..8; symbols are within ±(2^(weight_bits - 1) - 1).
     """
     thetas = np.stack([np.where(mask, shared, parameters) for parameters in own])
-    largest_symbol = 2 ** (weight_bits - 1) - 1
     step_idx = []
     symbols = np.empty(thetas.shape, dtype=np.int32)
     for tensor in spec.layout:
         where = slice(tensor.offset, tensor.offset + tensor.size)
-        idx = step_idx_for(float(np.abs(thetas[:, where]).max()) / (largest_symbol + 0.499))
+        idx = _finest_step_idx(thetas[:, where], weight_bits)
         symbols[:, where] = quantize(thetas[:, where], step_size(idx))
         step_idx.append(idx)
     return QuantizedParameters(
@@ -75,6 +75,20 @@ def quantize_embeddings(embeddings: Floats, embedding_bits: int) -> tuple[int, S
     Returns:
         The step index and the symbols, of the same shape.
     """
-    largest_symbol = 2 ** (embedding_bits - 1) - 1
-    step_idx = step_idx_for(float(np.abs(embeddings).max()) / (largest_symbol + 0.499))
+    step_idx = _finest_step_idx(embeddings, embedding_bits)
     return step_idx, quantize(embeddings, step_size(step_idx))
+
+
+def _finest_step_idx(values: Floats, bits: int) -> int:
+    """Index of the smallest step with which all ``values`` round to symbols of ``bits`` bits.
+
+    Raises:
+        TrainingError: a value is not finite or larger than any step allows.
+    """
+    largest_value = float(np.abs(values).max())
+    # A little less than half a step is left, so that the largest value does not round up to one symbol more.
+    num_steps = 2 ** (bits - 1) - 1 + 0.499
+    # Not "is larger", which a NaN would pass.
+    if not largest_value <= num_steps * step_size(NUM_STEPS - 1):
+        raise TrainingError(f"the training diverged: a value has grown to {largest_value}; try another seed")
+    return step_idx_for(largest_value / num_steps)

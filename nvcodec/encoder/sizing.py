@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.presets import Preset
-from nvcodec.networks import NetworkDesign, choose_strides, solve_network
+from nvcodec.networks import NetworkDesign, choose_strides, smallest_budget, solve_network
 from nvcodec.video.format import ChromaSubsampling, VideoFormat
 
 # Measured after entropy coding of 8-bit weights and of 6-bit embeddings with temporal differences.
@@ -28,15 +28,18 @@ def window_network(config: EncoderConfig, video_format: VideoFormat, chunk_lengt
         ConfigError: the smallest network is larger than what is asked for.
     """
     preset = config.resolved_preset()
-    num_parameters = config.num_parameters
-    if num_parameters is None and config.bpp is None:
-        num_parameters = preset.num_parameters
-    if num_parameters is None:
-        num_parameters = _parameters_for(config.bpp or preset.bpp, preset, config.kappa, video_format, chunk_lengths)
+    frame = (preset.design, video_format.width, video_format.height, max(chunk_lengths))
     num_outputs = 1 if video_format.chroma_subsampling == ChromaSubsampling.GRAY else 3
-    return solve_network(
-        preset.design, video_format.width, video_format.height, max(chunk_lengths), num_parameters, num_outputs
-    )
+    if config.num_parameters is not None:
+        num_parameters = config.num_parameters
+    elif config.bpp is not None:
+        num_parameters = _parameters_for(config.bpp, preset, config.kappa, video_format, chunk_lengths)
+    else:
+        # Nobody asked for a size, so a clip that is too small for the preset's gets the least that can be watched.
+        wanted = preset.num_parameters or _parameters_for(preset.bpp, preset, config.kappa, video_format, chunk_lengths)
+        embeddings = _embedding_symbols(preset.design, video_format) * max(chunk_lengths)
+        num_parameters = max(wanted, preset.min_parameters + embeddings, smallest_budget(*frame, num_outputs))
+    return solve_network(*frame, num_parameters, num_outputs)
 
 
 def _parameters_for(
@@ -48,8 +51,7 @@ def _parameters_for(
     embedding_symbols = _embedding_symbols(preset.design, video_format)
     bits -= BITS_PER_EMBEDDING_SYMBOL * embedding_symbols * num_frames
     volume = kappa + num_chunks * (1 - kappa)
-    network = max(int(bits / (BITS_PER_PARAMETER * volume)), preset.min_parameters)
-    return network + embedding_symbols * max(chunk_lengths)
+    return int(bits / (BITS_PER_PARAMETER * volume)) + embedding_symbols * max(chunk_lengths)
 
 
 def _embedding_symbols(design: NetworkDesign, video_format: VideoFormat) -> int:

@@ -1,7 +1,7 @@
 """The decoder networks: a spec becomes a function of the flat parameter vector."""
 
 from nvcodec.networks.build import build_network, initial_parameters
-from nvcodec.networks.design import NetworkDesign, choose_strides, solve_network
+from nvcodec.networks.design import NetworkDesign, choose_strides, smallest_budget, solve_network
 from nvcodec.networks.network import Network
 from nvcodec.networks.positional import time_encoding
 
@@ -11,6 +11,7 @@ __all__ = [
     "build_network",
     "choose_strides",
     "initial_parameters",
+    "smallest_budget",
     "solve_network",
     "time_encoding",
 ]

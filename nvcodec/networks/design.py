@@ -21,9 +21,10 @@ from nvcodec.errors import ConfigError, MalformedError
 MAX_CHANNELS = 4096
 MAX_GRID_SIDE = 1024
 
-# Base grids near 9 x 16 positions, the authors' grid for 720p and 1080p. The largest stride comes first, where it is
-# cheapest to compute.
+# Base grids near 9 x 16 positions, the authors' grid for 720p and 1080p; fewer for small frames, whose embeddings would
+# else outweigh their pixels. The largest stride comes first, where it is cheapest to compute.
 TARGET_POSITIONS = 9 * 16
+MIN_PIXELS_PER_POSITION = 1000
 POSITIONS_PENALTY = 0.1
 STRIDE_CANDIDATES = (
     (5, 4, 3, 2, 2, 2),
@@ -184,13 +185,15 @@ def choose_strides(width: int, height: int, design: NetworkDesign) -> tuple[int,
 
     The authors' strides where they publish some for the size (or for its transpose). Else the candidate with the
     least sum of padding (coded area / frame area - 1) and 0.1 per factor of two between the base grid's number of
-    positions and 9 x 16; the first one of equals.
+    positions and 9 x 16 (or one per 1000 pixels, if that is less); the first one of equals.
     """
     if design.strides is not None:
         return design.strides
     for size in ((width, height), (height, width)):
         if (design.backbone, size) in AUTHORS_STRIDES:
             return _merged(AUTHORS_STRIDES[design.backbone, size], design.max_merged_stride)
+
+    target_positions = min(TARGET_POSITIONS, max(1.0, width * height / MIN_PIXELS_PER_POSITION))
 
     def cost(strides: tuple[int, ...]) -> float:
         scale = math.prod(strides)
@@ -199,7 +202,7 @@ def choose_strides(width: int, height: int, design: NetworkDesign) -> tuple[int,
             return math.inf
         positions = grid_width * grid_height
         padding = positions * scale**2 / (width * height) - 1
-        return padding + POSITIONS_PENALTY * abs(math.log2(positions / TARGET_POSITIONS))
+        return padding + POSITIONS_PENALTY * abs(math.log2(positions / target_positions))
 
     return _merged(min(STRIDE_CANDIDATES, key=cost), design.max_merged_stride)
 
@@ -241,6 +244,12 @@ def solve_network(
     return solver.solve(num_parameters)
 
 
+def smallest_budget(design: NetworkDesign, width: int, height: int, num_frames: int, num_outputs: int = 3) -> int:
+    """The least ``num_parameters`` that :func:`solve_network` accepts."""
+    design.validate()
+    return _Solver(design, width, height, num_frames, num_outputs).smallest_budget
+
+
 class _Solver:
     """Specs of one design, frame size and chunk length, by their base width."""
 
@@ -256,8 +265,12 @@ class _Solver:
         self._min_channels = ENERV_BOTTLENECK if design.backbone == Backbone.ENERV else 1
         self._max_channels = int(MAX_CHANNELS / design.expansion)
 
+    @property
+    def smallest_budget(self) -> int:
+        return self._total_parameters(self._min_channels)
+
     def solve(self, budget: int) -> NetworkSpec:
-        minimum = self._total_parameters(self._min_channels)
+        minimum = self.smallest_budget
         maximum = self._total_parameters(self._max_channels)
         if not minimum <= budget <= maximum:
             embeddings = f", {self._embedding_parameters} of them embeddings" if self._embedding_parameters else ""

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nvcodec.errors import ConfigError
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.losses import Loss, distortion
 from nvcodec.training.schedule import learning_rate_multiplier
@@ -38,19 +37,8 @@ class Recipe:
     warmup_ratio: float = 0.1
     loss: Loss = Loss.L2
 
-    def validate(self) -> None:
-        """Check the ranges.
-
-        Raises:
-            ConfigError: a value is out of range.
-        """
-        if self.epochs < 1:
-            raise ConfigError(f"epochs is {self.epochs}, at least 1 is needed", "epochs")
-        if self.batch_size < 1 or self.learning_rate <= 0 or not 0 <= self.warmup_ratio < 1:
-            raise ConfigError(f"not a recipe: {self}", "recipe")
-
     def num_iterations(self, chunk_lengths: Sequence[int]) -> int:
-        """Iterations of one epoch: set by the longest chunk, whose incomplete last batch is dropped as in the originals."""
+        """Iterations of one epoch: the longest chunk's whole batches, as the originals drop the last."""
         return max(1, max(chunk_lengths) // self.batch_size)
 
 

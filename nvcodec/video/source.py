@@ -59,6 +59,10 @@ class Selection:
         is_past_frames = self.end_frame is not None and frame_idx >= self.end_frame
         return is_past_frames or (self.end_s is not None and time_s >= self.end_s)
 
+    def holds_times(self, begin_s: float, end_s: float) -> bool:
+        """Whether all times from ``begin_s`` up to ``end_s`` lie within the range of seconds."""
+        return (self.start_s is None or begin_s >= self.start_s) and (self.end_s is None or end_s <= self.end_s)
+
     def count(self, num_frames: int | None) -> int | None:
         """How many of ``num_frames`` frames are wanted; None where times decide or the number is unknown."""
         if num_frames is None or self.start_s is not None or self.end_s is not None:

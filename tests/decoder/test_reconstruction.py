@@ -8,7 +8,6 @@ import torch
 
 from nvcodec.bitstream import NvstReader
 from nvcodec.bitstream.network_spec import Backbone
-from nvcodec.decoder import reconstruction
 from nvcodec.decoder.reconstruction import ChunkReconstructor
 from nvcodec.errors import DeviceError
 from nvcodec.video.format import ChromaSubsampling, VideoFormat
@@ -36,14 +35,14 @@ def test_float32_is_within_one_step_of_the_float64_reference(
 ) -> None:
     single, double = make_reconstructors(tmp_path, backbone, VideoFormat(33, 27, bit_depth=bit_depth))
     num_frames = single.num_frames
-    assert double.rgb(range(num_frames)).dtype == torch.float64
+    assert double.rgb(0).dtype == torch.float64
     num_samples = num_different = 0
     for one, other in zip(single.frames(range(num_frames)), double.frames(range(num_frames)), strict=True):
         for plane, reference in zip(one.planes, other.planes, strict=True):
             difference = np.abs(plane.astype(int) - reference.astype(int))
             assert difference.max() <= 1
             num_samples, num_different = num_samples + difference.size, num_different + int(difference.sum())
-    assert num_different < 0.01 * num_samples
+    assert num_different <= max(2, 0.001 * num_samples)
 
 
 def test_frames_have_the_format_s_planes_and_the_chunk_s_times(tmp_path: Path) -> None:
@@ -55,25 +54,23 @@ def test_frames_have_the_format_s_planes_and_the_chunk_s_times(tmp_path: Path) -
         assert {plane.dtype for plane in frame.planes} == {np.dtype(np.uint16)}
         assert frame.pts == single.chunk.pts[position]
         assert frame.duration == single.chunk.durations[position]
-    assert single.rgb([0]).shape == (1, 3, 27, 33)
+    assert single.rgb(0).shape == (1, 3, 27, 33)
 
 
 def test_gray_has_one_channel(tmp_path: Path) -> None:
     format = VideoFormat(32, 24, chroma_subsampling=ChromaSubsampling.GRAY)
     single, _ = make_reconstructors(tmp_path, Backbone.NERV, format)
-    assert single.rgb([0, 1]).shape == (2, 1, 24, 32)
+    assert single.rgb(1).shape == (1, 1, 24, 32)
     assert [len(frame.planes) for frame in single.frames([0])] == [1]
 
 
-def test_a_frame_is_the_same_whichever_others_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frame_is_the_same_whichever_others_are_asked_for(tmp_path: Path) -> None:
     single, _ = make_reconstructors(tmp_path, Backbone.HNERV, VideoFormat(80, 45))
-    for pixels in (reconstruction.PIXELS_PER_BATCH, 2 * 80 * 45):
-        monkeypatch.setattr(reconstruction, "PIXELS_PER_BATCH", pixels)
-        together = list(single.frames(range(single.num_frames)))
-        for order in ([0], [2], [2, 0], [1, 2, 1]):
-            frames = list(single.frames(order))
-            encodes.assert_same_frames(frames, [together[position] for position in order])
-            assert [frame.pts for frame in frames] == [together[position].pts for position in order]
+    together = list(single.frames(range(single.num_frames)))
+    for order in ([0], [2], [2, 0], [1, 2, 1]):
+        frames = list(single.frames(order))
+        encodes.assert_same_frames(frames, [together[position] for position in order])
+        assert [frame.pts for frame in frames] == [together[position].pts for position in order]
 
 
 def test_devices_have_names_or_are_refused() -> None:
