@@ -41,6 +41,7 @@ NUM_FRAMES = 132
 CHUNK_FRAMES = 33
 MAX_WIDTH, MAX_HEIGHT = 640, 360
 KAPPA = 0.5
+EPOCHS = 20
 SHOWN_FRAMES = 3
 DIFFERENCE_GAIN = 8
 
@@ -65,7 +66,7 @@ def main(source: str | None, output_dir: Path) -> None:
     path = source or str(bundled_clip())
     output_dir.mkdir(parents=True, exist_ok=True)
     target, decoded = output_dir / "demo.nvst", output_dir / "demo.y4m"
-    config = EncoderConfig(preset="fast", kappa=KAPPA, chunk_frames=CHUNK_FRAMES)
+    config = EncoderConfig(preset="fast", epochs=EPOCHS, kappa=KAPPA, chunk_frames=CHUNK_FRAMES)
     with open_video(path) as video, LiveDisplay() if console.is_terminal else PlainDisplay(0) as display:
         console.print(
             f"{path}: the first {NUM_FRAMES} frames at {video.format.width}x{video.format.height}, preset "

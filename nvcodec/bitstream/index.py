@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nvcodec.bitstream.fields import Cursor
-from nvcodec.bitstream.headers import END_MAGIC, INDEX, TRAILER
+from nvcodec.bitstream.headers import BOX_HEADER, END_MAGIC, INDEX, MAX_PTS, TRAILER
 from nvcodec.bitstream.limits import Limits
 from nvcodec.errors import MalformedError
 
@@ -128,11 +128,13 @@ def gather_window(
 
 
 def check_times(windows: Sequence[WindowEntry], place: str) -> None:
-    """Raise MalformedError if a chunk ends before it begins or begins before the one before it ends."""
+    """Raise MalformedError if a chunk ends before it begins or begins before the one before it ends, or is beyond 2**62."""
     chunks = [chunk for window in windows for chunk in window.chunks]
     is_ordered = all(before.end_pts <= after.first_pts for before, after in itertools.pairwise(chunks))
     if not is_ordered or any(chunk.end_pts < chunk.first_pts + chunk.num_frames for chunk in chunks):
         raise MalformedError("timestamps do not increase", place)
+    if chunks and not (chunks[0].first_pts >= -MAX_PTS and chunks[-1].end_pts <= MAX_PTS):
+        raise MalformedError("a timestamp exceeds 2**62", place)
 
 
 def pack_trailer(index_offset: int, index_bytes: int, file_bytes: int) -> bytes:
@@ -159,6 +161,8 @@ def parse_trailer(cursor: Cursor, trailer_offset: int, file_bytes: int) -> int:
     """
     values = TRAILER.parse(cursor)
     cursor.finish()
+    if trailer_offset + BOX_HEADER.size + TRAILER.size != file_bytes:
+        raise MalformedError("the trailer is not at the end of the file", cursor.place)
     if values["file_bytes"] != file_bytes:
         raise MalformedError(f"the file has {file_bytes} bytes, its trailer says {values['file_bytes']}", cursor.place)
     if values["index_offset"] + values["index_bytes"] != trailer_offset:
@@ -167,16 +171,18 @@ def parse_trailer(cursor: Cursor, trailer_offset: int, file_bytes: int) -> int:
 
 
 def _check_extents(index: Index, start: int, end: int, place: str) -> None:
-    for offset, size in _extents(index):
-        if offset < start:
-            raise MalformedError(f"box at byte {offset} lies before byte {start}, where the box before it ends", place)
-        start = offset + size
+    for window in index.windows:
+        _require_place("window", window.offset, start, place)
+        start = window.offset + window.run_bytes
+        for chunk in window.chunks:
+            _require_place("chunk", chunk.offset, start, place)
+            if chunk.offset > start:
+                raise MalformedError(f"chunk at byte {chunk.offset} does not follow byte {start}", place)
+            start = chunk.offset + chunk.box_bytes
     if start > end:
         raise MalformedError(f"a box ends at byte {start}, behind byte {end}", place)
 
 
-def _extents(index: Index) -> Iterator[tuple[int, int]]:
-    for window in index.windows:
-        yield window.offset, window.run_bytes
-        for chunk in window.chunks:
-            yield chunk.offset, chunk.box_bytes
+def _require_place(what: str, offset: int, start: int, place: str) -> None:
+    if offset < start:
+        raise MalformedError(f"{what} at byte {offset} lies before byte {start}, where the box before it ends", place)

@@ -17,6 +17,8 @@ ENERV_FIRST_HEADS = 1
 ENERV_SECOND_HEADS = 8
 ENERV_HEAD_WIDTH = 64
 ENERV_BOTTLENECK = 4
+MAX_CODED_SIDE = 1 << 15
+MAX_PARAMETERS = 1 << 30
 
 
 class Backbone(enum.IntEnum):
@@ -155,6 +157,9 @@ class NetworkSpec:
             self._require_range("base_channels", self.base_channels, ENERV_BOTTLENECK, self.stages[0].channels)
         else:
             self._require_unused("token_width", "modulation_width", "feedforward_width")
+        for name in ("coded_height", "coded_width"):
+            self._require_range(name, getattr(self, name), 1, MAX_CODED_SIDE)
+        self._require_range("num_parameters", self.num_parameters, 1, MAX_PARAMETERS)
 
     @property
     def has_embedding(self) -> bool:

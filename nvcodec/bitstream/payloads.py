@@ -229,8 +229,6 @@ def parse_chunk(cursor: Cursor, window: WindowContent) -> ChunkContent:
     embeddings = None
     if network.has_embedding:
         embeddings = parse_embeddings(cursor, values["num_frames"], network.embedding_shape)
-    elif values["embedding_step_idx"]:
-        raise MalformedError("embedding_step_idx without embeddings", cursor.place)
     cursor.finish()
     shift = tuple(shifts.tolist())
     return ChunkContent(values["chunk_idx"], pts, durations, shift, own, values["embedding_step_idx"], embeddings)
@@ -248,13 +246,15 @@ def parse_chunk_times(cursor: Cursor, window: WindowHeader) -> tuple[Values, Int
         raise MalformedError(f"belongs to window {values['window_idx']}, not {window.window_idx}", cursor.place)
     if chunk_idx >= len(window.chunk_lengths) or num_frames != window.chunk_lengths[chunk_idx]:
         raise MalformedError(f"chunk {chunk_idx} of {num_frames} frames is not in the window header", cursor.place)
+    if values["embedding_step_idx"] and not window.network.has_embedding:
+        raise MalformedError("embedding_step_idx without embeddings", cursor.place)
     stored = values.array("durations").astype(np.int64)
     is_constant = bool((stored == stored[0]).all())
     if stored.size != (1 if is_constant else num_frames):
         raise MalformedError(f"{stored.size} durations for {num_frames} frames", cursor.place)
     durations = np.full(num_frames, stored[0]) if is_constant else stored
     first_pts = values["first_pts"]
-    if not -(2**62) <= first_pts <= 2**62 - int(durations.sum()):
+    if not -headers.MAX_PTS <= first_pts <= headers.MAX_PTS - int(durations.sum()):
         raise MalformedError("a timestamp exceeds 2**62", cursor.place)
     pts = first_pts + np.concatenate([np.zeros(1, np.int64), np.cumsum(durations[:-1])])
     return values, pts, durations

@@ -156,7 +156,7 @@ class NvstReader:
         Raises:
             BitstreamError: the first thing that is wrong.
         """
-        scan = scan_file(self._source, self._limits)
+        scan = scan_file(self._source, self._limits, self.header)
         if tuple(scan.windows) != self.windows or scan.has_trailer != self.is_finished:
             raise MalformedError("the index differs from the boxes", "index")
         _ = self.metadata
@@ -261,7 +261,7 @@ class NvstReader:
         return parse_index(box.cursor(), self._limits, _FRONT_BYTES, offset)
 
     def _scan(self) -> Index:
-        scan = scan_file(self._source, self._limits)
+        scan = scan_file(self._source, self._limits, self.header)
         return Index(tuple(scan.windows), is_complete=False)
 
     def _entry(self, window_idx: int) -> WindowEntry:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from nvcodec.bitstream.boxes import Box, BoxHeader, check_payload, parse_box_header
-from nvcodec.bitstream.content import WindowHeader
-from nvcodec.bitstream.headers import BOX_HEADER, FILE_HEADER, BoxType
-from nvcodec.bitstream.index import ChunkEntry, Index, WindowEntry, check_times, parse_index, parse_trailer
+from nvcodec.bitstream.content import StreamHeader, WindowHeader
+from nvcodec.bitstream.headers import BOX_HEADER, FILE_HEADER, MAX_PTS, BoxType
+from nvcodec.bitstream.index import ChunkEntry, Index, WindowEntry, parse_index, parse_trailer
 from nvcodec.bitstream.limits import Limits
 from nvcodec.bitstream.payloads import parse_chunk_times, parse_window
 from nvcodec.bitstream.source import ByteSource
@@ -50,16 +50,19 @@ class Scan:
     has_trailer: bool = False
 
 
-def scan_file(source: ByteSource, limits: Limits) -> Scan:
+def scan_file(source: ByteSource, limits: Limits, stream: StreamHeader) -> Scan:
     """Find the whole windows of a file without its index, and hold the order of its boxes against the specification.
+
+    Args:
+        limits: the reader's.
+        stream: what the file's first box says.
 
     Raises:
         BitstreamError: the file is damaged, as opposed to cut off.
     """
-    scanner = _Scanner(source, limits)
+    scanner = _Scanner(source, limits, stream)
     for box in iter_boxes(source, limits):
         scanner.add(box)
-    check_times(scanner.scan.windows, "scan")
     return scanner.scan
 
 
@@ -78,10 +81,12 @@ class _OpenWindow:
 class _Scanner:
     """Follows the grammar: STRM, then windows (WNDW MASK SHRD CHNK…), INDX, TRLR; skippable boxes between windows."""
 
-    def __init__(self, source: ByteSource, limits: Limits) -> None:
+    def __init__(self, source: ByteSource, limits: Limits, stream: StreamHeader) -> None:
         self.scan = Scan()
         self._source = source
         self._limits = limits
+        self._stream = stream
+        self._end_pts = -MAX_PTS
         self._window: _OpenWindow | None = None
         self._num_frames = 0
         self._last: BoxHeader | None = None
@@ -100,13 +105,17 @@ class _Scanner:
         elif box.header.box_type == BoxType.WINDOW:
             self._begin_window(box)
         elif box.header.box_type == BoxType.INDEX:
-            end = box.header.offset
-            self.scan.index = parse_index(box.cursor(), self._limits, FILE_HEADER.size, end)
+            self._take_index(box)
         elif box.header.box_type == BoxType.METADATA:
             if before.box_type != BoxType.STREAM:
                 raise MalformedError("the metadata does not follow the stream header", box.header.place)
         elif box.header.is_critical:
             raise MalformedError("the box is out of order", box.header.place)
+
+    def _take_index(self, box: Box) -> None:
+        self.scan.index = parse_index(box.cursor(), self._limits, FILE_HEADER.size, box.header.offset)
+        if self.scan.index.windows != tuple(self.scan.windows):
+            raise MalformedError("the index differs from the boxes", box.header.place)
 
     def _end(self, box: Box, index: BoxHeader) -> None:
         box.require_type(BoxType.TRAILER)
@@ -116,6 +125,7 @@ class _Scanner:
 
     def _begin_window(self, box: Box) -> None:
         header, _ = parse_window(box.cursor(), self._limits)
+        self._stream.check_network(header.network, box.header.place)
         check_window_position(header, len(self.scan.windows), self._num_frames, box.header.place)
         num_chunks = sum(len(window.chunks) for window in self.scan.windows) + len(header.chunk_lengths)
         self._limits.check_frames(self._num_frames + header.num_frames, num_chunks, box.header.place)
@@ -131,6 +141,9 @@ class _Scanner:
             raise MalformedError(f"chunk {values['chunk_idx']} in the place of {len(window.chunks)}", box.header.place)
         first_frame = self._num_frames + sum(chunk.num_frames for chunk in window.chunks)
         times = int(pts[0]), int(pts[-1] + durations[-1])
+        if times[0] < self._end_pts:
+            raise MalformedError("timestamps do not increase", box.header.place)
+        self._end_pts = times[1]
         size = box.header.end - box.header.offset
         window.chunks.append(ChunkEntry(first_frame, len(pts), *times, box.header.offset, size))
         if len(window.chunks) == len(window.header.chunk_lengths):

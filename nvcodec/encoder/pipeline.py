@@ -241,7 +241,7 @@ class _EncodeSession:
                 num_chunks=len(job.chunks),
                 num_parameters=job.spec.num_parameters,
                 epoch=epoch,
-                num_epochs=self._config.resolved_preset().recipe.epochs,
+                num_epochs=self._config.resolved_preset().recipe.num_epochs(job.chunk_lengths),
                 window_fraction=window_fraction,
                 psnr=psnr,
                 bytes_written=self._output.file.tell(),

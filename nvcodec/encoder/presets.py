@@ -47,15 +47,15 @@ def _authors(backbone: Backbone, epochs: int | None) -> Preset:
 
 def _draft(backbone: Backbone, epochs: int | None) -> Preset:
     design = replace(_narrow_design(backbone), reduction=4.0, lower_width=8)
-    return Preset(_short_recipe(epochs or 2), design, bpp=0.05, encoder_width=16)
+    return Preset(_short_recipe(epochs, 2, min_iterations=200), design, bpp=0.05, encoder_width=16)
 
 
 def _fast(backbone: Backbone, epochs: int | None) -> Preset:
-    return Preset(_short_recipe(epochs or 20), _narrow_design(backbone), bpp=0.15, encoder_width=16)
+    return Preset(_short_recipe(epochs, 20, min_iterations=1500), _narrow_design(backbone), bpp=0.15, encoder_width=16)
 
 
 def _medium(backbone: Backbone, epochs: int | None) -> Preset:
-    return Preset(_short_recipe(epochs or 60), _narrow_design(backbone), bpp=0.15, encoder_width=32)
+    return Preset(_short_recipe(epochs, 60, min_iterations=3000), _narrow_design(backbone), bpp=0.15, encoder_width=32)
 
 
 def _slow(backbone: Backbone, epochs: int | None) -> Preset:
@@ -63,12 +63,19 @@ def _slow(backbone: Backbone, epochs: int | None) -> Preset:
     return Preset(recipe, NetworkDesign.of_authors(backbone), bpp=0.15)
 
 
-def _short_recipe(epochs: int) -> Recipe:
+def _short_recipe(epochs: int | None, default_epochs: int, min_iterations: int) -> Recipe:
     """A recipe for few steps: ten times the authors' learning rate.
 
-    A long warm-up and Adam's short memory of squares keep it from diverging.
+    A long warm-up and Adam's short memory of squares keep it from diverging. Epochs that the user asks for are kept;
+    else short chunks get more, since a network needs its steps however few its frames.
     """
-    return Recipe(epochs, learning_rate=1e-2, beta2=0.95, warmup_ratio=0.3)
+    return Recipe(
+        epochs or default_epochs,
+        min_iterations=0 if epochs else min_iterations,
+        learning_rate=1e-2,
+        beta2=0.95,
+        warmup_ratio=0.3,
+    )
 
 
 def _narrow_design(backbone: Backbone) -> NetworkDesign:

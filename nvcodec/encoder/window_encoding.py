@@ -90,7 +90,7 @@ def estimate_seconds(job: WindowJob, config: EncoderConfig) -> float:
     """Time that :func:`choose_mask` and :func:`train` will take, measured on one batch."""
     recipe = config.resolved_preset().recipe
     fisher_epochs = 1 if _mask_needs_information(job, config) else 0
-    return seconds_per_epoch(job.model, job.chunks, recipe) * (recipe.epochs + fisher_epochs)
+    return seconds_per_epoch(job.model, job.chunks, recipe) * (recipe.num_epochs(job.chunk_lengths) + fisher_epochs)
 
 
 def choose_mask(job: WindowJob, config: EncoderConfig) -> None:

@@ -22,6 +22,7 @@ class Recipe:
 
     Attributes:
         epochs: passes over the frames of the window.
+        min_iterations: more epochs are made of a window whose chunks are short, until there are this many iterations.
         batch_size: frames of each chunk in one iteration.
         learning_rate: peak learning rate of Adam.
         beta1, beta2: Adam's decay rates.
@@ -30,6 +31,7 @@ class Recipe:
     """
 
     epochs: int
+    min_iterations: int = 0
     batch_size: int = 1
     learning_rate: float = 1e-3
     beta1: float = 0.9
@@ -40,6 +42,10 @@ class Recipe:
     def num_iterations(self, chunk_lengths: Sequence[int]) -> int:
         """Iterations of one epoch: the longest chunk's whole batches, as the originals drop the last."""
         return max(1, max(chunk_lengths) // self.batch_size)
+
+    def num_epochs(self, chunk_lengths: Sequence[int]) -> int:
+        """Epochs of a window with such chunks."""
+        return max(self.epochs, math.ceil(self.min_iterations / self.num_iterations(chunk_lengths)))
 
 
 @dataclass(frozen=True)
@@ -103,8 +109,10 @@ def fit(
     optimizer = torch.optim.Adam(
         model.trainable(), lr=recipe.learning_rate, betas=(recipe.beta1, recipe.beta2), fused=True
     )
-    iterations = recipe.num_iterations([len(chunk) for chunk in chunks])
-    total = recipe.epochs * iterations
+    chunk_lengths = [len(chunk) for chunk in chunks]
+    iterations = recipe.num_iterations(chunk_lengths)
+    num_epochs = recipe.num_epochs(chunk_lengths)
+    total = num_epochs * iterations
     batches = [_batches(len(chunk), recipe.batch_size, iterations, generator) for chunk in chunks]
     mse_sum, mse_count = torch.zeros((), device=model.device), 0
     start = time.monotonic()
@@ -122,7 +130,7 @@ def fit(
         on_progress(
             FitProgress(
                 epoch=done // iterations,
-                num_epochs=recipe.epochs,
+                num_epochs=num_epochs,
                 fraction=done / total,
                 psnr=-10 * math.log10(max(mse_sum.item() / mse_count, 1e-10)),
                 seconds_left=elapsed / done * (total - done),
