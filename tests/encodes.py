@@ -36,7 +36,7 @@ from nvcodec.video.source import open_source
 from tests import clips
 
 CPU = torch.device("cpu")
-BUDGETS = {Backbone.HNERV: 9_000, Backbone.NERV: 9_000, Backbone.ENERV: 45_000}
+BUDGETS = {Backbone.HNERV: 12_000, Backbone.NERV: 9_000, Backbone.ENERV: 45_000}
 _SMALL = {
     Backbone.HNERV: {"kernel_min": 3, "kernel_max": 3, "lower_width": 4, "embedding_channels": 2},
     Backbone.NERV: {"lower_width": 4, "stem_width": 10, "pe_levels": 5},
@@ -51,8 +51,8 @@ _SMALL = {
 }
 
 
-def tiny_design(backbone: Backbone) -> NetworkDesign:
-    return dataclasses.replace(NetworkDesign.of_authors(backbone), **_SMALL[backbone])
+def tiny_design(backbone: Backbone, strides: tuple[int, ...] | None = (2,)) -> NetworkDesign:
+    return dataclasses.replace(NetworkDesign.of_authors(backbone), strides=strides, **_SMALL[backbone])
 
 
 def tiny_spec(
@@ -64,7 +64,7 @@ def tiny_spec(
 
 def _tiny_preset(backbone: Backbone, epochs: int | None) -> Preset:
     recipe = Recipe(epochs or 1, learning_rate=1e-2, warmup_ratio=0.1)
-    return Preset(recipe, tiny_design(backbone), num_parameters=BUDGETS[backbone], min_parameters=500, encoder_width=4)
+    return Preset(recipe, tiny_design(backbone), num_parameters=BUDGETS[backbone], min_channels=4, encoder_width=4)
 
 
 @contextlib.contextmanager

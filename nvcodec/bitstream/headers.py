@@ -236,7 +236,7 @@ INDEX = Record(
         Field("num_chunks", "u32", "chunks of all windows"),
         Field("is_complete", "u8", "1 if every frame of the source is coded", 0, 1),
         Array("window_offsets", "u64", "num_windows", "offset of each window's WNDW box in the file"),
-        Array("window_bytes", "u32", "num_windows", "bytes of its WNDW, MASK and SHRD boxes together, headers included"),
+        Array("window_bytes", "u32", "num_windows", "bytes of its WNDW, MASK and SHRD boxes, headers included"),
         Array("window_chunks", "u16", "num_windows", "its number of chunks", 1, MAX_WINDOW_CHUNKS),
         Array("chunk_offsets", "u64", "num_chunks", "offset of each CHNK box in the file"),
         Array("chunk_bytes", "u32", "num_chunks", "bytes of the box, header included"),

@@ -128,7 +128,7 @@ def gather_window(
 
 
 def check_times(windows: Sequence[WindowEntry], place: str) -> None:
-    """Raise MalformedError if a chunk ends before it begins or begins before the one before it ends, or is beyond 2**62."""
+    """Raise MalformedError if a chunk ends too early, begins before the one before it ends or passes ±2**62."""
     chunks = [chunk for window in windows for chunk in window.chunks]
     is_ordered = all(before.end_pts <= after.first_pts for before, after in itertools.pairwise(chunks))
     if not is_ordered or any(chunk.end_pts < chunk.first_pts + chunk.num_frames for chunk in chunks):

@@ -21,7 +21,8 @@ class Preset:
         design: the rules of the network; the size comes from the user.
         bpp: target of all bits per pixel if the user names no size.
         num_parameters: parameters per chunk if the user names no size; overrides ``bpp``.
-        min_parameters: least parameters of a network whose size follows from ``bpp``; keeps short clips watchable.
+        min_channels: least base channels of a network whose size follows from ``bpp``; keeps small clips watchable.
+        max_parameters: most network parameters of such a network; keeps large clips computable.
         encoder_width: channels of HNeRV's embedding encoder, which is not stored.
         weight_bits, embedding_bits: bits of a symbol before entropy coding.
     """
@@ -30,7 +31,8 @@ class Preset:
     design: NetworkDesign
     bpp: float = 0.1
     num_parameters: int | None = None
-    min_parameters: int = 30_000
+    min_channels: int = 16
+    max_parameters: int = 3_000_000
     encoder_width: int = 64
     weight_bits: int = 8
     embedding_bits: int = 6
@@ -85,7 +87,12 @@ def _narrow_design(backbone: Backbone) -> NetworkDesign:
     numbers between them.
     """
     design = replace(NetworkDesign.of_authors(backbone), reduction=2.0, lower_width=16, max_merged_stride=4)
-    return replace(design, kernel_min=3, kernel_max=3)
+    if backbone == Backbone.HNERV:
+        return replace(design, kernel_min=3, kernel_max=3)
+    design = replace(design, stem_width=128)
+    if backbone == Backbone.NERV:
+        return design
+    return replace(design, token_width=64, modulation_width=64, feedforward_width=64)
 
 
 PRESETS: Mapping[str, Callable[[Backbone, int | None], Preset]] = MappingProxyType(

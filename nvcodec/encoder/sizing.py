@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from nvcodec.bitstream.headers import MAX_MACS_PER_PIXEL
 from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.presets import Preset
-from nvcodec.networks import NetworkDesign, choose_strides, smallest_budget, solve_network
+from nvcodec.errors import ConfigError
+from nvcodec.networks import NetworkDesign, budget_of_width, choose_strides, solve_network
 from nvcodec.video.format import ChromaSubsampling, VideoFormat
 
 # Measured after entropy coding of 8-bit weights and of 6-bit embeddings with temporal differences.
@@ -25,21 +27,30 @@ def window_network(config: EncoderConfig, video_format: VideoFormat, chunk_lengt
         chunk_lengths: frames of each chunk of the window.
 
     Raises:
-        ConfigError: the smallest network is larger than what is asked for.
+        ConfigError: the smallest network is larger than what is asked for, or one so large takes too many operations.
     """
     preset = config.resolved_preset()
-    frame = (preset.design, video_format.width, video_format.height, max(chunk_lengths))
+    chunk_frames = max(chunk_lengths)
+    frame = (preset.design, video_format.width, video_format.height, chunk_frames)
     num_outputs = 1 if video_format.chroma_subsampling == ChromaSubsampling.GRAY else 3
     if config.num_parameters is not None:
         num_parameters = config.num_parameters
     elif config.bpp is not None:
         num_parameters = _parameters_for(config.bpp, preset, config.kappa, video_format, chunk_lengths)
+    elif preset.num_parameters is not None:
+        num_parameters = preset.num_parameters
     else:
-        # Nobody asked for a size, so a clip that is too small for the preset's gets the least that can be watched.
-        wanted = preset.num_parameters or _parameters_for(preset.bpp, preset, config.kappa, video_format, chunk_lengths)
-        embeddings = _embedding_symbols(preset.design, video_format) * max(chunk_lengths)
-        num_parameters = max(wanted, preset.min_parameters + embeddings, smallest_budget(*frame, num_outputs))
-    return solve_network(*frame, num_parameters, num_outputs)
+        # Nobody asked for a size, so a small clip gets a network that can be watched and a large one that can be run.
+        wanted = _parameters_for(preset.bpp, preset, config.kappa, video_format, chunk_lengths)
+        embeddings = _embedding_symbols(preset.design, video_format) * chunk_frames
+        most = preset.max_parameters + embeddings
+        num_parameters = max(min(wanted, most), budget_of_width(*frame, preset.min_channels, num_outputs))
+    spec = solve_network(*frame, num_parameters, num_outputs)
+    macs_per_pixel = spec.macs_per_frame / (spec.coded_width * spec.coded_height)
+    if macs_per_pixel > MAX_MACS_PER_PIXEL:
+        reason = f"{num_parameters} parameters per chunk take {macs_per_pixel:.0f} multiply-accumulates per pixel"
+        raise ConfigError(f"{reason}, the format allows {MAX_MACS_PER_PIXEL}; ask for fewer", "params")
+    return spec
 
 
 def _parameters_for(

@@ -1,17 +1,17 @@
 """The decoder networks: a spec becomes a function of the flat parameter vector."""
 
 from nvcodec.networks.build import build_network, initial_parameters
-from nvcodec.networks.design import NetworkDesign, choose_strides, smallest_budget, solve_network
+from nvcodec.networks.design import NetworkDesign, budget_of_width, choose_strides, solve_network
 from nvcodec.networks.network import Network
 from nvcodec.networks.positional import time_encoding
 
 __all__ = [
     "Network",
     "NetworkDesign",
+    "budget_of_width",
     "build_network",
     "choose_strides",
     "initial_parameters",
-    "smallest_budget",
     "solve_network",
     "time_encoding",
 ]

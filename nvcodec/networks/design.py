@@ -244,10 +244,15 @@ def solve_network(
     return solver.solve(num_parameters)
 
 
-def smallest_budget(design: NetworkDesign, width: int, height: int, num_frames: int, num_outputs: int = 3) -> int:
-    """The least ``num_parameters`` that :func:`solve_network` accepts."""
+def budget_of_width(
+    design: NetworkDesign, width: int, height: int, num_frames: int, base_channels: int, num_outputs: int = 3
+) -> int:
+    """Parameters of one chunk, embeddings included, of the design's network with ``base_channels``.
+
+    The other way round than :func:`solve_network`, whose arguments these are.
+    """
     design.validate()
-    return _Solver(design, width, height, num_frames, num_outputs).smallest_budget
+    return _Solver(design, width, height, num_frames, num_outputs).total_parameters(base_channels)
 
 
 class _Solver:
@@ -265,13 +270,9 @@ class _Solver:
         self._min_channels = ENERV_BOTTLENECK if design.backbone == Backbone.ENERV else 1
         self._max_channels = int(MAX_CHANNELS / design.expansion)
 
-    @property
-    def smallest_budget(self) -> int:
-        return self._total_parameters(self._min_channels)
-
     def solve(self, budget: int) -> NetworkSpec:
-        minimum = self.smallest_budget
-        maximum = self._total_parameters(self._max_channels)
+        minimum = self.total_parameters(self._min_channels)
+        maximum = self.total_parameters(self._max_channels)
         if not minimum <= budget <= maximum:
             embeddings = f", {self._embedding_parameters} of them embeddings" if self._embedding_parameters else ""
             limit = f"smallest network has {minimum}" if budget < minimum else f"largest network has {maximum}"
@@ -300,11 +301,11 @@ class _Solver:
     def _nearest(self, budget: int) -> int:
         """The base width whose total is nearest to the budget, the smaller of two equally near."""
         widths = range(self._min_channels, self._max_channels + 1)
-        above = widths[bisect.bisect_left(widths, budget, key=self._total_parameters)]
+        above = widths[bisect.bisect_left(widths, budget, key=self.total_parameters)]
         below = max(above - 1, self._min_channels)
-        return min((below, above), key=lambda channels: abs(self._total_parameters(channels) - budget))
+        return min((below, above), key=lambda channels: abs(self.total_parameters(channels) - budget))
 
-    def _total_parameters(self, base_channels: int) -> int:
+    def total_parameters(self, base_channels: int) -> int:
         return self._embedding_parameters + self._spec(base_channels).num_parameters
 
     def _spec(self, base_channels: int) -> NetworkSpec:

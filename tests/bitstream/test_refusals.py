@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import zlib
 from collections.abc import Callable
 
 import pytest
 import zstandard
 
-from nvcodec.bitstream import Limits, NvstReader
+from nvcodec.bitstream import Limits, MaskGranularity, NvstReader, WindowHeader
 from nvcodec.bitstream.boxes import pack_box
 from nvcodec.bitstream.headers import (
     BOX_HEADER,
@@ -23,8 +25,10 @@ from nvcodec.bitstream.headers import (
     BoxType,
 )
 from nvcodec.bitstream.metadata import parse_metadata
+from nvcodec.bitstream.network_spec import NetworkSpec, Stage
 from nvcodec.errors import BitstreamError, LimitError, MalformedError, UnsupportedError
 from tests.bitstream.nvst_samples import (
+    HNERV,
     NERV,
     box_positions,
     field_setter,
@@ -61,6 +65,21 @@ def test_file_header(offset: int, value: int, reason: str) -> None:
     data = bytearray(make_file([]))
     data[offset] = value
     assert reason in str(refused(mend_file_header(bytes(data))))
+
+
+@pytest.mark.parametrize(("offset", "value"), [(8, 1), (9, 2)])
+def test_the_version_is_checked_before_the_checksum(offset: int, value: int) -> None:
+    data = bytearray(make_file([]))
+    data[offset] = value
+    assert isinstance(refused(bytes(data)), UnsupportedError)
+
+
+def test_a_payload_has_a_largest_length() -> None:
+    data = bytearray(make_file([make_window()], is_finished=False))
+    offset = box_positions(bytes(data))[-1][1]
+    data[offset + 8 : offset + 12] = (2**30 + 1).to_bytes(4, "little")
+    data[offset + 20 : offset + 24] = zlib.crc32(data[offset : offset + 20]).to_bytes(4, "little")
+    assert "payload_bytes is 1073741825" in str(refused(bytes(data)))
 
 
 def test_compatible_flags_are_ignored() -> None:
@@ -132,10 +151,12 @@ def test_damaged_index_columns(edit: Callable[[bytes], bytes]) -> None:
         ("window_offsets", 0, 3, "lies before"),
         ("window_bytes", 0, 2**32 - 1, "lies before"),
         ("window_chunks", 0, 3, "not the sum over the windows"),
-        ("chunk_offsets", 1, 2**40, "lies before|behind byte"),
+        ("chunk_offsets", 1, 2**40, "does not follow byte"),
+        ("chunk_offsets", 1, 3, "lies before"),
         ("chunk_bytes", 5, 2**31, "behind byte"),
         ("chunk_first_pts", 1, 19, "timestamps do not increase"),
         ("chunk_end_pts", 5, 9, "timestamps do not increase"),
+        ("chunk_end_pts", 5, 2**62 + 1, "a timestamp exceeds"),
         ("chunk_first_pts", 2, 31, "the index differs from the boxes"),
         ("chunk_frames", 0, 3, "num_frames is not the sum"),
     ],
@@ -218,6 +239,25 @@ def test_bytes_behind_the_trailer_are_refused() -> None:
     refused(data + data)
     refused(data + pack_box(ancillary(b"note")[0], len(box_positions(data)), b""))  # type: ignore[arg-type]
     refused(data + b"x" * BOX_HEADER.size)
+
+
+@pytest.mark.parametrize(
+    ("network", "lengths", "reason"),
+    [
+        (dataclasses.replace(NERV, base_width=1024, stages=(Stage(8, 1, 1),) * 2), (1,), "coded_width is 65536"),
+        (
+            dataclasses.replace(NERV, base_width=1024, base_height=1024, base_channels=4096, stem_width=4096),
+            (1,),
+            "num_parameters is",
+        ),
+        (dataclasses.replace(HNERV, base_width=1024, base_height=1024, embedding_channels=256), (5,), "1342177280 emb"),
+    ],
+)
+def test_bounds_of_the_format(network: NetworkSpec, lengths: tuple[int, ...], reason: str) -> None:
+    steps = (0,) * len(network.layout)
+    header = WindowHeader(0, 0, lengths, network, MaskGranularity.TENSOR, False, steps)
+    with pytest.raises(MalformedError, match=reason):
+        header.validate()
 
 
 def test_two_windows_exchanged_in_the_index_are_refused() -> None:

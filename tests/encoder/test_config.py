@@ -72,5 +72,4 @@ def test_epochs_override_the_preset_s_and_nothing_else_changes(name: str, backbo
     assert default.recipe.epochs >= 1
     assert changed.design == default.design
     assert default.design.backbone is backbone
-    default.recipe.validate()
     default.design.validate()

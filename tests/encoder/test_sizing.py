@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from nvcodec.bitstream.headers import MAX_MACS_PER_PIXEL
 from nvcodec.bitstream.network_spec import Backbone, NetworkSpec
+from nvcodec.encoder.config import EncoderConfig
+from nvcodec.encoder.presets import PRESETS, Preset
 from nvcodec.encoder.sizing import window_network
 from nvcodec.errors import ConfigError
+from nvcodec.training.fit import Recipe
 from nvcodec.video.format import ChromaSubsampling, VideoFormat
 from tests import encodes
 
@@ -13,7 +17,11 @@ LENGTHS = (33, 33, 33)
 
 
 def network(video_format: VideoFormat = FORMAT, lengths: tuple[int, ...] = LENGTHS, **settings: object) -> NetworkSpec:
-    with encodes.tiny_presets():
+    def preset(backbone: Backbone, epochs: int | None) -> Preset:
+        return Preset(Recipe(1), encodes.tiny_design(backbone, strides=None), min_channels=4)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nvcodec.encoder.config.PRESETS", {"draft": preset})
         return window_network(encodes.config(**settings), video_format, lengths)
 
 
@@ -63,3 +71,18 @@ def test_too_few_parameters_are_refused_with_the_least() -> None:
     with pytest.raises(ConfigError, match=r"10 parameters per chunk: the smallest network has \d+") as caught:
         network(num_parameters=10)
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("backbone", list(Backbone))
+@pytest.mark.parametrize("size", [(161, 121), (1920, 1080), (3840, 2160)])
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_every_preset_has_a_network_for_every_size(preset: str, size: tuple[int, int], backbone: Backbone) -> None:
+    config = EncoderConfig(preset=preset, backbone=backbone)
+    spec = window_network(config, VideoFormat(*size), (60, 60))
+    assert spec.macs_per_frame <= MAX_MACS_PER_PIXEL * spec.coded_width * spec.coded_height
+    assert spec.base_channels >= 4
+
+
+def test_networks_that_take_too_long_per_pixel_are_refused() -> None:
+    with pytest.raises(ConfigError, match="multiply-accumulates per pixel"):
+        window_network(EncoderConfig(preset="slow", num_parameters=30_000_000), FORMAT, LENGTHS)

@@ -1,0 +1,67 @@
+"""Clause 15: from network to planes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .stream import FULL, GRAY, RGB, YUV420, YUV422, YUV444, Stream
+
+# matrix_coefficients: (kr, kb)
+COEFFICIENTS = {
+    1: (0.2126, 0.0722),
+    4: (0.30, 0.11),
+    5: (0.299, 0.114),
+    6: (0.299, 0.114),
+    7: (0.212, 0.087),
+    9: (0.2627, 0.0593),
+    10: (0.2627, 0.0593),
+}
+# rows and columns of pixels that a chroma sample covers
+COVERED = {YUV420: (2, 2), YUV422: (1, 2), YUV444: (1, 1)}
+
+
+def samples(v: np.ndarray, n: int) -> np.ndarray:
+    """'Each sample is ⌊v + 1/2⌋, clipped to 0..2^n − 1'."""
+    clipped = np.clip(np.floor(v + 0.5), 0, 2**n - 1)
+    return clipped.astype(np.uint8 if n == 8 else np.uint16)
+
+
+def mean_over_pixels(x: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """'over the pixels of the frame that the chroma sample covers [...]; at an odd edge fewer'."""
+    shape = (-(-x.shape[0] // rows), -(-x.shape[1] // columns))
+    total, count = np.zeros(shape), np.zeros(shape)
+    for a in range(rows):
+        for b in range(columns):
+            covered = x[a::rows, b::columns]
+            total[: covered.shape[0], : covered.shape[1]] += covered
+            count[: covered.shape[0], : covered.shape[1]] += 1
+    return total / count
+
+
+def planes_of(stream: Stream, output: np.ndarray) -> list[np.ndarray]:
+    """The planes of a frame from the output of its network."""
+    # "The frame is its top left part of width x height. [...] Let n = bit_depth"
+    x = output[:, : stream.height, : stream.width]
+    n = stream.bit_depth
+    if stream.color_range == FULL:
+        luma_offset, luma_range, chroma_range = 0, 2**n - 1, 2**n - 1
+    else:
+        luma_offset, luma_range, chroma_range = 16 * 2 ** (n - 8), 219 * 2 ** (n - 8), 224 * 2 ** (n - 8)
+    chroma_offset = 2 ** (n - 1)
+    if stream.chroma_subsampling in (GRAY, RGB):
+        # "GRAY: v = (offset of luma) + (range of luma) * x, x being the channel's value. RGB: the same for R, G and B
+        # each."
+        return [samples(luma_offset + luma_range * channel, n) for channel in x]
+    # "other: as 1 if height ≥ 720, else as 6"
+    kr, kb = COEFFICIENTS.get(stream.matrix_coefficients, COEFFICIENTS[1 if stream.height >= 720 else 6])
+    # "Y = kr R + (1 − kr − kb) G + kb B, Cb = (B − Y) / (2 (1 − kb)), Cr = (R − Y) / (2 (1 − kr))"
+    # "Three channels are R, G, B in this order, for YUV as for RGB."
+    red, green, blue = x
+    y = kr * red + (1 - kr - kb) * green + kb * blue
+    cb = (blue - y) / (2 * (1 - kb))
+    cr = (red - y) / (2 * (1 - kr))
+    # "Luma: v = (offset of luma) + (range of luma) * Y. Chroma: v = (offset of chroma) + (range of chroma) * (mean of
+    # Cb, or Cr, over the pixels of the frame that the chroma sample covers)"
+    covered = COVERED[stream.chroma_subsampling]
+    chroma = [samples(chroma_offset + chroma_range * mean_over_pixels(c, *covered), n) for c in (cb, cr)]
+    return [samples(luma_offset + luma_range * y, n), *chroma]

@@ -1,0 +1,144 @@
+"""Clause 12: layout of the flat vector; and the multiply-accumulates that clause 6 limits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .window import Spec
+
+NERV, ENERV, HNERV = 1, 2, 3
+HEAD_WIDTH = 64
+HEADS = {"trans1": 1, "trans2": 8}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution or a linear layer; runs is how often its weight is used for one frame."""
+
+    name: str
+    shape: tuple[int, ...]
+    runs: int
+    num_positions: int = 1
+    has_bias: bool = True
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A weight or a bias in the flat vector."""
+
+    name: str
+    shape: tuple[int, ...]
+    offset: int
+
+    @property
+    def end(self) -> int:
+        """Index of the parameter behind the tensor."""
+        return self.offset + math.prod(self.shape)
+
+
+def conv(name: str, num_inputs: int, num_outputs: int, kernel: int, runs: int) -> Layer:
+    """'Convolutions are (out, in, k, k)'."""
+    return Layer(name, (num_outputs, num_inputs, kernel, kernel), runs)
+
+
+def linear(name: str, num_inputs: int, num_outputs: int, runs: int = 1) -> Layer:
+    """'linear layers (out, in)'."""
+    return Layer(name, (num_outputs, num_inputs), runs)
+
+
+def block(name: str, spec: Spec, num_positions: int) -> list[Layer]:
+    """A transformer block of ENERV; it runs at every position."""
+    # "`qkv` linear token_width → 3 * 64 * H without bias; `out` linear 64 * H → token_width; `feedforward.0` linear
+    # token_width → feedforward_width; `feedforward.1` linear feedforward_width → token_width"
+    width = HEAD_WIDTH * HEADS[name]
+    return [
+        Layer(f"{name}.qkv", (3 * width, spec.token_width), num_positions, has_bias=False),
+        linear(f"{name}.out", width, spec.token_width, num_positions),
+        linear(f"{name}.feedforward.0", spec.token_width, spec.feedforward_width, num_positions),
+        linear(f"{name}.feedforward.1", spec.feedforward_width, spec.token_width, num_positions),
+    ]
+
+
+def layers_before_the_stages(spec: Spec) -> list[Layer]:
+    """The table of clause 12."""
+    # "with h x w = base_height x base_width, P = h * w, L = pe_levels, and C(i) the channels that enter stage i"
+    num_positions = spec.base_height * spec.base_width
+    levels = spec.pe_levels
+    if spec.backbone == NERV:
+        # "stem.0 linear 2L → stem_width; stem.1 linear stem_width → C(0) * P with num_positions = P"
+        shape = (spec.base_channels * num_positions, spec.stem_width)
+        return [
+            linear("stem.0", 2 * levels, spec.stem_width),
+            Layer("stem.1", shape, 1, num_positions=num_positions),
+        ]
+    if spec.backbone == HNERV:
+        # "stem convolution 1 x 1, embedding_channels → C(0)"
+        return [conv("stem", spec.embedding_channels, spec.base_channels, 1, num_positions)]
+    # "stem_t.0 linear 2L → stem_width; stem_t.1 linear stem_width → token_width; stem_xy linear 4L → token_width; the
+    # blocks trans1 (H = 1) and trans2 (H = 8); to_base linear token_width → C(0); modulation.0 linear 2L →
+    # modulation_width; modulation.1 linear modulation_width → modulation_width"
+    return [
+        linear("stem_t.0", 2 * levels, spec.stem_width),
+        linear("stem_t.1", spec.stem_width, spec.token_width),
+        linear("stem_xy", 4 * levels, spec.token_width, num_positions),
+        *block("trans1", spec, num_positions),
+        *block("trans2", spec, num_positions),
+        linear("to_base", spec.token_width, spec.base_channels, num_positions),
+        linear("modulation.0", 2 * levels, spec.modulation_width),
+        linear("modulation.1", spec.modulation_width, spec.modulation_width),
+    ]
+
+
+def layers_of(spec: Spec) -> list[Layer]:
+    """All layers in the order of the vector."""
+    layers = layers_before_the_stages(spec)
+    # "C(0) = base_channels, C(i+1) = stage_channels[i]"
+    channels = [spec.base_channels, *spec.stage_channels]
+    positions = spec.base_height * spec.base_width
+    for i, (stride, kernel) in enumerate(zip(spec.stage_strides, spec.stage_kernels, strict=True)):
+        # "The layers of stage i [...] are called `stages.i.modulation`, `stages.i.conv` and `stages.i.expand`"
+        name = f"stages.{i}"
+        # "For ENERV first `modulation` linear modulation_width → 2 * C(i)"
+        if spec.backbone == ENERV:
+            layers.append(linear(f"{name}.modulation", spec.modulation_width, 2 * channels[i]))
+        if spec.backbone == ENERV and i == 0:
+            # "Then for ENERV in stage 0, with b = C(0) div 4: `conv` convolution k x k, C(0) → b * s²; `expand`
+            # convolution k x k, b → C(1)." The shuffle between the two multiplies the positions by s².
+            b = channels[0] // 4
+            layers.append(conv(f"{name}.conv", channels[0], b * stride**2, kernel, positions))
+            layers.append(conv(f"{name}.expand", b, channels[1], kernel, positions * stride**2))
+        else:
+            # "In all other cases `conv` convolution k x k, C(i) → C(i+1) * s²."
+            layers.append(conv(f"{name}.conv", channels[i], channels[i + 1] * stride**2, kernel, positions))
+        positions *= stride**2
+    # "Last, `head`: convolution head_kernel x head_kernel, channels of the last stage → num_outputs."
+    layers.append(conv("head", channels[-1], spec.num_outputs, spec.head_kernel, positions))
+    return layers
+
+
+def tensors_of(layers: list[Layer]) -> list[Tensor]:
+    """'its tensors one behind the other, each with its last axis running fastest [...] A weight stands before its
+    bias.'"""
+    tensors: list[Tensor] = []
+    end = 0
+    for layer in layers:
+        tensors.append(Tensor(f"{layer.name}.weight", layer.shape, end))
+        end = tensors[-1].end
+        if layer.has_bias:
+            # "biases (out)"
+            tensors.append(Tensor(f"{layer.name}.bias", layer.shape[:1], end))
+            end = tensors[-1].end
+    return tensors
+
+
+def macs_of(spec: Spec) -> int:
+    """'The multiply-accumulates of one frame are the sum over all layers of clause 12 of (elements of the weight) x
+    (positions at which it is evaluated), plus 2 * P² * 64 * H for each block `trans` of H heads.' (clause 6)"""
+    macs = sum(layer.runs * math.prod(layer.shape) for layer in layers_of(spec))
+    if spec.backbone == ENERV:
+        num_positions = spec.base_height * spec.base_width
+        macs += sum(2 * num_positions**2 * HEAD_WIDTH * heads for heads in HEADS.values())
+    return macs

@@ -1,0 +1,157 @@
+"""Clause 13: the networks, in binary64."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from .encoding import encode
+from .layout import ENERV, HEAD_WIDTH, HEADS
+from .window import Spec
+
+Parameters = dict[str, np.ndarray]
+ERF = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def conv(parameters: Parameters, name: str, x: np.ndarray) -> np.ndarray:
+    """'cross-correlation with zero padding of k div 2 on all sides, plus bias'; x is (channel, row, column)."""
+    weight = parameters[f"{name}.weight"]
+    kernel = weight.shape[2]
+    pad = kernel // 2
+    height, width = x.shape[1:]
+    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad)))
+    result = np.zeros((weight.shape[0], height, width))
+    for dy in range(kernel):
+        for dx in range(kernel):
+            result += np.tensordot(weight[:, :, dy, dx], padded[:, dy : dy + height, dx : dx + width], axes=1)
+    return result + parameters[f"{name}.bias"][:, None, None]
+
+
+def linear(parameters: Parameters, name: str, x: np.ndarray) -> np.ndarray:
+    """'matrix times vector, plus bias where there is one'; x is one vector or one vector per row."""
+    result = x @ parameters[f"{name}.weight"].T
+    bias = parameters.get(f"{name}.bias")
+    return result if bias is None else result + bias
+
+
+def gelu(x: np.ndarray) -> np.ndarray:
+    """'GELU, x * (1 + erf(x / √2)) / 2'."""
+    return x * (1 + ERF(x / math.sqrt(2))) / 2
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + e^−x), without overflow."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+def silu(x: np.ndarray) -> np.ndarray:
+    """'SILU, x / (1 + e^−x)'."""
+    return x * sigmoid(x)
+
+
+def activation_of(spec: Spec) -> Callable[[np.ndarray], np.ndarray]:
+    """'activation: 0 GELU, 1 SILU' (clause 6)."""
+    return [gelu, silu][spec.activation]
+
+
+def output_activation(spec: Spec, x: np.ndarray) -> np.ndarray:
+    """'TANH, (tanh(x) + 1) / 2, or SIGMOID, 1 / (1 + e^−x)'; '0 TANH, 1 SIGMOID' (clause 6)."""
+    return (np.tanh(x) + 1) / 2 if spec.output_activation == 0 else sigmoid(x)
+
+
+def shuffle(x: np.ndarray, s: int) -> np.ndarray:
+    """'out[c][y*s + a][x*s + b] = in[c*s² + a*s + b][y][x]'."""
+    channels, height, width = x.shape[0] // s**2, x.shape[1], x.shape[2]
+    result = np.zeros((channels, height * s, width * s))
+    for a in range(s):
+        for b in range(s):
+            result[:, a::s, b::s] = x[a * s + b :: s**2]
+    return result
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    """Over the last axis."""
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def block(parameters: Parameters, name: str, z: np.ndarray) -> np.ndarray:
+    """'A block with H heads'; z is (position, token_width)."""
+    # "`qkv`(z(p)) is, in this order, H queries, H keys and H values of 64 numbers each."
+    heads = HEADS[name]
+    qkv = linear(parameters, f"{name}.qkv", z).reshape(-1, 3, heads, HEAD_WIDTH)
+    ys = []
+    for head in range(heads):
+        # "Per head, a(p, p') = softmax over p' of (query(p) · key(p')) / 8, and y(p) = Σ a(p, p') value(p')."
+        query, key, value = qkv[:, 0, head], qkv[:, 1, head], qkv[:, 2, head]
+        ys.append(softmax(query @ key.T / 8) @ value)
+    # "The heads' y(p), one behind the other, go through `out` and are added: z(p) = z(p) + `out`(y(p))"
+    z = z + linear(parameters, f"{name}.out", np.concatenate(ys, axis=1))
+    # "then z(p) = z(p) + `feedforward.1`(GELU(`feedforward.0`(z(p)))), with GELU whatever the network's activation"
+    return z + linear(parameters, f"{name}.feedforward.1", gelu(linear(parameters, f"{name}.feedforward.0", z)))
+
+
+def grid_encodings(spec: Spec) -> np.ndarray:
+    """'the grid encodings e(p) of all P positions p = row * w + column, which are the encoding of row / h (2L values)
+    followed by that of column / w'."""
+    rows = [encode(row, spec.base_height, spec) for row in range(spec.base_height)]
+    columns = [encode(column, spec.base_width, spec) for column in range(spec.base_width)]
+    return np.array([np.concatenate([row, column]) for row in rows for column in columns])
+
+
+def enerv(spec: Spec, parameters: Parameters, e: np.ndarray) -> np.ndarray:
+    """E-NeRV: the output of the network for a time encoding."""
+    act = activation_of(spec)
+    # "t = act(stem_t.1(act(stem_t.0(e)))); m = act(modulation.1(act(modulation.0(e)))); z(p) = act(stem_xy(e(p)))"
+    t = act(linear(parameters, "stem_t.1", act(linear(parameters, "stem_t.0", e))))
+    m = act(linear(parameters, "modulation.1", act(linear(parameters, "modulation.0", e))))
+    z = act(linear(parameters, "stem_xy", grid_encodings(spec)))
+    # "z = trans1(z); z(p) = z(p) * t (element by element); z = trans2(z)"
+    z = block(parameters, "trans1", z)
+    z = block(parameters, "trans2", z * t)
+    # "x[c][row][column] = act(to_base(z(p)))[c]"
+    x = act(linear(parameters, "to_base", z)).T.reshape(-1, spec.base_height, spec.base_width)
+    for i, stride in enumerate(spec.stage_strides):
+        # "(scale, shift) = act(`modulation`(m)), the first C(i) outputs being the scales"
+        modulation = act(linear(parameters, f"stages.{i}.modulation", m))[:, None, None]
+        scale, shift = modulation[: x.shape[0]], modulation[x.shape[0] :]
+        # "With the mean and the variance (divided by the number of values) of each channel of x over its rows and
+        # columns, x = (x − mean) / √(variance + 0.00001) * scale + shift."
+        mean = x.mean(axis=(1, 2), keepdims=True)
+        variance = ((x - mean) ** 2).mean(axis=(1, 2), keepdims=True)
+        x = (x - mean) / np.sqrt(variance + 0.00001) * scale + shift
+        # "Then x = shuffle(`conv`(x)); in stage 0 x = `expand`(x); then x = act(x)."
+        x = shuffle(conv(parameters, f"stages.{i}.conv", x), stride)
+        if i == 0:
+            x = conv(parameters, "stages.0.expand", x)
+        x = act(x)
+    # "Result: out(`head`(x))."
+    return output_activation(spec, conv(parameters, "head", x))
+
+
+def stages(spec: Spec, parameters: Parameters, x: np.ndarray) -> np.ndarray:
+    """NeRV, HNeRV: 'Each stage: x = act(shuffle(`conv`(x))). Result: out(`head`(x)).'"""
+    act = activation_of(spec)
+    for i, stride in enumerate(spec.stage_strides):
+        x = act(shuffle(conv(parameters, f"stages.{i}.conv", x), stride))
+    return output_activation(spec, conv(parameters, "head", x))
+
+
+def frame_at(spec: Spec, parameters: Parameters, i: int, n: int) -> np.ndarray:
+    """The output of a network without embeddings at the time i / n."""
+    e = encode(i, n, spec)
+    if spec.backbone == ENERV:
+        return enerv(spec, parameters, e)
+    # "g = act(`stem.1`(act(`stem.0`(e)))), viewed as C(0) channels of h x w: value of channel c at position
+    # p = row * w + column is output c * P + p."
+    act = activation_of(spec)
+    g = act(linear(parameters, "stem.1", act(linear(parameters, "stem.0", e))))
+    return stages(spec, parameters, g.reshape(spec.base_channels, spec.base_height, spec.base_width))
+
+
+def frame_of(spec: Spec, parameters: Parameters, embedding: np.ndarray) -> np.ndarray:
+    """HNERV: 'x = act(`stem`(embedding))'."""
+    return stages(spec, parameters, activation_of(spec)(conv(parameters, "stem", embedding)))

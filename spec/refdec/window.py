@@ -1,0 +1,208 @@
+"""Clause 6: the window (WNDW)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .boxes import Box
+from .fields import Cursor, require
+from .layout import ENERV, HNERV, NERV, Layer, Tensor, layers_of, macs_of, tensors_of
+from .stream import GRAY, MAX_PIXELS, Stream
+
+WEIGHT, KERNEL, ROW, TENSOR = range(4)
+TIME_OVER_WINDOW, WIDE_SYMBOLS = 1, 2
+
+MAX_CODED_SIDE = 2**15
+MAX_PARAMETERS = 2**30
+MAX_EMBEDDING_VALUES = 2**30
+
+# Limits of this reader: "A reader may state smaller limits, and then refuses what exceeds them before it takes memory".
+MAX_TAKEN_PARAMETERS = 2**27
+MAX_CHUNK_FRAMES = 2**16
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The network spec."""
+
+    backbone: int
+    activation: int
+    output_activation: int
+    num_outputs: int
+    base_height: int
+    base_width: int
+    base_channels: int
+    head_kernel: int
+    embedding_channels: int
+    pe_levels: int
+    pe_base: tuple[int, int]
+    stem_width: int
+    token_width: int
+    modulation_width: int
+    feedforward_width: int
+    stage_strides: list[int]
+    stage_kernels: list[int]
+    stage_channels: list[int]
+
+    @property
+    def coded_height(self) -> int:
+        """'coded_height is base_height times the product of all strides'."""
+        return self.base_height * math.prod(self.stage_strides)
+
+    @property
+    def coded_width(self) -> int:
+        """'coded_width likewise'."""
+        return self.base_width * math.prod(self.stage_strides)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A WNDW payload."""
+
+    window_idx: int
+    num_parameters: int
+    first_frame: int
+    num_shared: int
+    granularity: int
+    time_over_window: bool
+    max_symbol: int
+    chunk_lengths: list[int]
+    spec: Spec
+    layers: list[Layer]
+    tensors: list[Tensor]
+    step_idx: list[int]
+
+
+def read_kernels(cursor: Cursor, name: str, count: int) -> list[int]:
+    """'1, 3, 5 or 7'."""
+    offset = cursor.offset
+    kernels = cursor.numbers(name, "u8", count, 1, 7)
+    require(all(kernel % 2 == 1 for kernel in kernels), f"{name} is not 1, 3, 5 or 7", offset)
+    return kernels
+
+
+def read_spec(cursor: Cursor, stream: Stream) -> Spec:
+    """The network spec and its rules."""
+    offset = cursor.offset
+    backbone = cursor.number("backbone", "u8", NERV, HNERV)
+    activation = cursor.number("activation", "u8", 0, 1)
+    output_activation = cursor.number("output_activation", "u8", 0, 1)
+    num_outputs = cursor.number("num_outputs", "u8", 1, 3)
+    base_height = cursor.number("base_height", "u16", 1, 1024)
+    base_width = cursor.number("base_width", "u16", 1, 1024)
+    base_channels = cursor.number("base_channels", "u16", 1, 4096)
+    (head_kernel,) = read_kernels(cursor, "head_kernel", 1)
+    num_stages = cursor.number("num_stages", "u8", 1, 8)
+    embedding_channels = cursor.number("embedding_channels", "u16", 0, 256)
+    pe_levels = cursor.number("pe_levels", "u8", 0, 128)
+    pe_base_num = cursor.number("pe_base_num", "u8", 1)
+    pe_base_den = cursor.number("pe_base_den", "u8", 1)
+    cursor.reserved("u8")
+    stem_width = cursor.number("stem_width", "u16", 0, 4096)
+    token_width = cursor.number("token_width", "u16", 0, 4096)
+    modulation_width = cursor.number("modulation_width", "u16", 0, 4096)
+    feedforward_width = cursor.number("feedforward_width", "u16", 0, 4096)
+    stage_strides = cursor.numbers("stage_strides", "u8", num_stages, 1, 8)
+    stage_kernels = read_kernels(cursor, "stage_kernels", num_stages)
+    stage_channels = cursor.numbers("stage_channels", "u16", num_stages, 1, 4096)
+
+    if backbone == HNERV:
+        # "HNERV has embeddings: embedding_channels is at least 1, and pe_levels and stem_width are 0."
+        require(embedding_channels >= 1, "HNERV without embeddings", offset)
+        require(pe_levels == 0 and stem_width == 0, "HNERV with pe_levels or stem_width", offset)
+    else:
+        # "NERV and ENERV have none: embedding_channels is 0, pe_levels and stem_width are at least 1, and pe_base_den ≤
+        # pe_base_num ≤ 2 * pe_base_den."
+        require(embedding_channels == 0, "embeddings without HNERV", offset)
+        require(pe_levels >= 1 and stem_width >= 1, "no pe_levels or no stem_width", offset)
+        require(pe_base_den <= pe_base_num <= 2 * pe_base_den, "the encoding's base is not within 1..2", offset)
+    if backbone == ENERV:
+        # "For ENERV token_width, modulation_width and feedforward_width are at least 1 and 4 ≤ base_channels ≤
+        # stage_channels[0]"
+        require(min(token_width, modulation_width, feedforward_width) >= 1, "a width of ENERV is 0", offset)
+        require(4 <= base_channels <= stage_channels[0], "base_channels is not in 4..stage_channels[0]", offset)
+    else:
+        # "for the others these three widths are 0"
+        require(token_width == modulation_width == feedforward_width == 0, "a width of ENERV is not 0", offset)
+    # "num_outputs is 1 if the video is GRAY and 3 otherwise, RGB or not."
+    require(num_outputs == (1 if stream.chroma_subsampling == GRAY else 3), "num_outputs does not fit", offset)
+    spec = Spec(
+        backbone,
+        activation,
+        output_activation,
+        num_outputs,
+        base_height,
+        base_width,
+        base_channels,
+        head_kernel,
+        embedding_channels,
+        pe_levels,
+        (pe_base_num, pe_base_den),
+        stem_width,
+        token_width,
+        modulation_width,
+        feedforward_width,
+        stage_strides,
+        stage_kernels,
+        stage_channels,
+    )
+    # "They are at least the frame's height and width and at most 32768."
+    require(stream.height <= spec.coded_height <= MAX_CODED_SIDE, "coded_height is out of range", offset)
+    require(stream.width <= spec.coded_width <= MAX_CODED_SIDE, "coded_width is out of range", offset)
+    coded_pixels = spec.coded_height * spec.coded_width
+    require(coded_pixels <= MAX_PIXELS, "more coded pixels than this reader takes", offset)
+    # "The sum is at most 262144 * coded_height * coded_width."
+    require(macs_of(spec) <= 262144 * coded_pixels, "too many multiply-accumulates per pixel", offset)
+    return spec
+
+
+def read_window(data: bytes, box: Box, stream: Stream) -> Window:
+    """'The payload is a window header, a network spec and the steps.'"""
+    cursor = box.payload(data)
+    offset = cursor.offset
+    window_idx = cursor.number("window_idx", "u32")
+    num_parameters = cursor.number("num_parameters", "u32", 1)
+    first_frame = cursor.number("first_frame", "u64")
+    num_shared = cursor.number("num_shared", "u32")
+    num_chunks = cursor.number("num_chunks", "u16", 1, 4096)
+    granularity = cursor.number("granularity", "u8", WEIGHT, TENSOR)
+    flags = cursor.number("flags", "u8", 0, 3)
+    chunk_lengths = cursor.numbers("chunk_lengths", "u32", num_chunks, 1)
+    spec = read_spec(cursor, stream)
+    # "The frames of a file are fewer than 2^63."
+    require(first_frame + sum(chunk_lengths) < 2**63, "too many frames", offset + 8)
+    require(max(chunk_lengths) <= MAX_CHUNK_FRAMES, "more frames of a chunk than this reader takes", offset + 24)
+    # "embedding_channels * base_height * base_width times the frames of any chunk is at most 2^30"
+    values = spec.embedding_channels * spec.base_height * spec.base_width * max(chunk_lengths)
+    require(values <= MAX_EMBEDDING_VALUES, "too many embedding values in a chunk", offset)
+    # "num_parameters is the S of clause 12, at most 2^30. num_shared is at most S."
+    layers = layers_of(spec)
+    tensors = tensors_of(layers)
+    require(num_parameters == tensors[-1].end, f"num_parameters is not {tensors[-1].end}", offset + 4)
+    require(num_parameters <= MAX_PARAMETERS, "too many parameters", offset + 4)
+    require(num_parameters <= MAX_TAKEN_PARAMETERS, "more parameters than this reader takes", offset + 4)
+    require(num_shared <= num_parameters, "more shared parameters than parameters", offset + 16)
+    # "bit 0, time_over_window: [...] only without embeddings"
+    time_over_window = bool(flags & TIME_OVER_WINDOW)
+    require(not (time_over_window and spec.backbone == HNERV), "time_over_window with embeddings", offset + 23)
+    # "Bit 1, wide_symbols: the symbols of SHRD and of the own parameters in CHNK lie within ±32767; otherwise within
+    # ±127."
+    max_symbol = 32767 if flags & WIDE_SYMBOLS else 127
+    # "num_tensors is the number of tensors in the layout of clause 12."
+    step_idx = cursor.numbers("step_idx", "u8", len(tensors), 0, 255)
+    cursor.finish("the steps")
+    return Window(
+        window_idx,
+        num_parameters,
+        first_frame,
+        num_shared,
+        granularity,
+        time_over_window,
+        max_symbol,
+        chunk_lengths,
+        spec,
+        layers,
+        tensors,
+        step_idx,
+    )
