@@ -267,12 +267,17 @@ class _EncodeSession:
 
 
 def window_plan(config: EncoderConfig, video: VideoSource) -> WindowPlan:
-    """How the windows of a video are cut: chunk length in frames, and as many frames as the memory bound allows."""
+    """How the windows of a video are cut: as many frames as the memory bound allows, and the chunk length in frames.
+
+    A chunk that would not fit into the memory becomes shorter.
+    """
     chunk_frames = config.chunk_frames or max(1, round(config.chunk_s * video.average_rate))
     frame_bytes = video.format.samples_per_frame * np.dtype(video.format.dtype).itemsize
     # A window's frames are held twice for a moment, as the source gives them and stacked for training.
     max_frames = max(1, config.max_memory_bytes // (2 * frame_bytes))
-    return WindowPlan(chunk_frames=chunk_frames, max_frames=max_frames, fixed_chunks=config.fixed_chunks)
+    return WindowPlan(
+        chunk_frames=min(chunk_frames, max_frames), max_frames=max_frames, fixed_chunks=config.fixed_chunks
+    )
 
 
 def _require_same_integers(decoded: ChunkContent, written: ChunkContent, window_idx: int) -> None:

@@ -16,6 +16,8 @@ import torch
 import nvcodec
 from nvcodec.bitstream import MaskGranularity, NvstReader, unit_indices
 from nvcodec.bitstream.network_spec import Backbone
+from nvcodec.encoder.config import EncoderConfig
+from nvcodec.encoder.pipeline import window_plan
 from nvcodec.encoder.progress import EncodeProgress, Stage
 from nvcodec.video.format import ChromaSubsampling, ColorRange, VideoFormat
 from nvcodec.video.frame import Frame
@@ -227,3 +229,11 @@ def test_frames_that_are_met_exactly_have_a_finite_quality(tmp_path: Path) -> No
     result = encodes.tiny_encode(source, tmp_path / "a.nvst", settings=settings, recon=tmp_path / "recon.y4m")
     encodes.assert_same_frames(encodes.read_frames(tmp_path / "recon.y4m"), frames)
     assert 50 < result.psnr_y < 100
+
+
+def test_a_chunk_is_no_longer_than_the_memory_allows(tmp_path: Path) -> None:
+    with open_source(encodes.two_scene_clip(tmp_path)) as video:
+        frame_bytes = video.format.samples_per_frame
+        plan = window_plan(EncoderConfig(max_memory_bytes=20 * frame_bytes), video)
+    assert (plan.chunk_frames, plan.max_frames) == (10, 10)
+    plan.validate()
