@@ -53,7 +53,7 @@ def _draft(backbone: Backbone, epochs: int | None) -> Preset:
 
 
 def _fast(backbone: Backbone, epochs: int | None) -> Preset:
-    return Preset(_short_recipe(epochs, 20, min_iterations=1500), _narrow_design(backbone), bpp=0.15, encoder_width=16)
+    return Preset(_short_recipe(epochs, 20, min_iterations=1000), _narrow_design(backbone), bpp=0.15, encoder_width=16)
 
 
 def _medium(backbone: Backbone, epochs: int | None) -> Preset:
