@@ -113,7 +113,6 @@ class LiveDisplay(QuietDisplay):
 
     def __init__(self) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TextColumn("{task.percentage:>3.0f} %"),
             TextColumn("{task.fields[status]}"),
@@ -137,14 +136,16 @@ class LiveDisplay(QuietDisplay):
         """Redraw."""
         if state.stage is Stage.PLAN:
             self._progress.console.print(plan_line(state), highlight=False)
-            self._task = self._progress.add_task(f"window {state.window_idx}", total=1.0, status="")
+            self._task = self._progress.add_task("encode", total=1.0, status="")
         elif state.stage is Stage.WRITTEN:
             self._progress.console.print(written_line(state), highlight=False)
             if self._task is not None:
                 self._progress.remove_task(self._task)
                 self._task = None
         elif self._task is not None:
-            status = "choosing the mask" if state.stage is Stage.MASK else training_text(state)
+            status = (
+                f"window {state.window_idx}, choosing the mask" if state.stage is Stage.MASK else training_text(state)
+            )
             self._progress.update(self._task, completed=state.window_fraction, status=status)
 
     def finish(self, result: EncodeResult) -> None:
@@ -167,7 +168,7 @@ def training_text(state: EncodeProgress) -> str:
     """Window, chunks, epoch, quality, size and time left of a window that trains."""
     coded = "" if state.frames_expected is None else f"{state.frames_coded}/{state.frames_expected} frames coded, "
     return (
-        f"{state.num_chunks} chunk{'s' if state.num_chunks > 1 else ''}, epoch {state.epoch}/{state.num_epochs}, "
+        f"window {state.window_idx}, {state.num_chunks} chunk{'s' if state.num_chunks > 1 else ''}, epoch {state.epoch}/{state.num_epochs}, "
         f"{state.psnr:.2f} dB, {coded}{format_bytes(state.bytes_written)}, "
         f"{format_duration(state.seconds_left)} left"
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from nvcodec import __version__
 from nvcodec.bitstream import ChunkContent, NvstReader, NvstWriter, StreamHeader, WindowContent
 from nvcodec.decoder.device import describe_device, memory_errors_reported, resolve_device
 from nvcodec.decoder.reconstruction import ChunkReconstructor
@@ -118,6 +119,7 @@ class _EncodeSession:
         with writing_reported(output.path):
             header = StreamHeader(video.format, video.time_base, video.num_frames or 0)
             self._writer = NvstWriter(output.file, header)
+            self._writer.write_metadata(_metadata(config))
 
     def run(self) -> EncodeResult:
         """Encode all windows, or those until the stop, and close the file."""
@@ -278,6 +280,15 @@ def window_plan(config: EncoderConfig, video: VideoSource) -> WindowPlan:
     return WindowPlan(
         chunk_frames=min(chunk_frames, max_frames), max_frames=max_frames, fixed_chunks=config.fixed_chunks
     )
+
+
+def _metadata(config: EncoderConfig) -> dict[str, str]:
+    """What made the file, for people; no decoder needs it."""
+    recipe = config.resolved_preset().recipe
+    return {
+        "encoder": f"nvcodec {__version__}",
+        "settings": f"preset={config.preset} epochs={recipe.epochs} kappa={config.kappa:g} seed={config.seed}",
+    }
 
 
 def _require_same_integers(decoded: ChunkContent, written: ChunkContent, window_idx: int) -> None:

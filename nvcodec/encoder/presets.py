@@ -49,20 +49,20 @@ def _authors(backbone: Backbone, epochs: int | None) -> Preset:
 
 def _draft(backbone: Backbone, epochs: int | None) -> Preset:
     design = replace(_narrow_design(backbone), reduction=4.0, lower_width=8)
-    return Preset(_short_recipe(epochs, 2, min_iterations=200), design, bpp=0.05, encoder_width=16)
+    return Preset(_short_recipe(epochs, 2, min_iterations=200), design, bpp=0.04, encoder_width=16)
 
 
 def _fast(backbone: Backbone, epochs: int | None) -> Preset:
-    return Preset(_short_recipe(epochs, 20, min_iterations=1000), _narrow_design(backbone), bpp=0.15, encoder_width=16)
+    return Preset(_short_recipe(epochs, 20, min_iterations=1000), _narrow_design(backbone), bpp=0.125, encoder_width=16)
 
 
 def _medium(backbone: Backbone, epochs: int | None) -> Preset:
-    return Preset(_short_recipe(epochs, 60, min_iterations=3000), _narrow_design(backbone), bpp=0.15, encoder_width=32)
+    return Preset(_short_recipe(epochs, 60, min_iterations=3000), _narrow_design(backbone), bpp=0.125, encoder_width=32)
 
 
 def _slow(backbone: Backbone, epochs: int | None) -> Preset:
     recipe = Recipe(epochs or 150, learning_rate=4e-3, beta2=0.99, warmup_ratio=0.3)
-    return Preset(recipe, NetworkDesign.of_authors(backbone), bpp=0.15)
+    return Preset(recipe, NetworkDesign.of_authors(backbone), bpp=0.125)
 
 
 def _short_recipe(epochs: int | None, default_epochs: int, min_iterations: int) -> Recipe:

@@ -14,8 +14,8 @@ from nvcodec.networks import NetworkDesign, budget_of_width, choose_strides, sol
 from nvcodec.video.format import ChromaSubsampling, VideoFormat
 
 # Measured after entropy coding of 8-bit weights and of 6-bit embeddings with temporal differences.
-BITS_PER_PARAMETER = 6.6
-BITS_PER_EMBEDDING_SYMBOL = 4.0
+BITS_PER_PARAMETER = 6.2
+BITS_PER_EMBEDDING_SYMBOL = 1.5
 
 
 def window_network(config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int]) -> NetworkSpec:
