@@ -143,10 +143,7 @@ class LiveDisplay(QuietDisplay):
                 self._progress.remove_task(self._task)
                 self._task = None
         elif self._task is not None:
-            status = (
-                f"window {state.window_idx}, choosing the mask" if state.stage is Stage.MASK else training_text(state)
-            )
-            self._progress.update(self._task, completed=state.window_fraction, status=status)
+            self._progress.update(self._task, completed=state.window_fraction, status=training_text(state))
 
     def finish(self, result: EncodeResult) -> None:
         """Print the summary below."""
@@ -165,10 +162,13 @@ def plan_line(state: EncodeProgress) -> str:
 
 
 def training_text(state: EncodeProgress) -> str:
-    """Window, chunks, epoch, quality, size and time left of a window that trains."""
+    """Window, chunks, epoch, quality, size and time left of a window at work."""
+    chunks = "1 chunk" if state.num_chunks == 1 else f"{state.num_chunks} chunks"
+    if state.stage is Stage.MASK:
+        return f"window {state.window_idx}, {chunks}, choosing what they share"
     coded = "" if state.frames_expected is None else f"{state.frames_coded}/{state.frames_expected} frames coded, "
     return (
-        f"window {state.window_idx}, {state.num_chunks} chunk{'s' if state.num_chunks > 1 else ''}, epoch {state.epoch}/{state.num_epochs}, "
+        f"window {state.window_idx}, {chunks}, epoch {state.epoch}/{state.num_epochs}, "
         f"{state.psnr:.2f} dB, {coded}{format_bytes(state.bytes_written)}, "
         f"{format_duration(state.seconds_left)} left"
     )
