@@ -11,6 +11,9 @@ from nvcodec.networks import NetworkDesign
 from nvcodec.training.fit import Recipe
 from nvcodec.training.losses import Loss
 
+# Enough for a fade from black to be learned with a fast recipe; more costs quality elsewhere.
+OUTPUT_FLOOR = 0.01
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -77,6 +80,7 @@ def _short_recipe(epochs: int | None, default_epochs: int, min_iterations: int) 
         learning_rate=1e-2,
         beta2=0.95,
         warmup_ratio=0.3,
+        output_floor=OUTPUT_FLOOR,
     )
 
 

@@ -2,7 +2,7 @@
 
 from nvcodec.networks.build import build_network, initial_parameters
 from nvcodec.networks.design import NetworkDesign, budget_of_width, choose_strides, solve_network
-from nvcodec.networks.network import Network
+from nvcodec.networks.network import Network, output_activation
 from nvcodec.networks.positional import time_encoding
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "build_network",
     "choose_strides",
     "initial_parameters",
+    "output_activation",
     "solve_network",
     "time_encoding",
 ]

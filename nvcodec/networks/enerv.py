@@ -39,7 +39,7 @@ class ENeRV(Network):
             if stage_idx == 0:
                 x = self._conv(x, weights, "stages.0.expand")
             x = self._activate(x)
-        return self._head(x, weights)
+        return self._conv(x, weights, "head")
 
     def _base(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
         """The base grid: (N, base_channels, base_height, base_width)."""

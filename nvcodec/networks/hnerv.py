@@ -16,4 +16,4 @@ class HNeRV(Network):
         x = self._activate(self._conv(channels_last(inputs), weights, "stem"))
         for stage_idx in range(len(self.spec.stages)):
             x = self._activate(self._upsample(x, weights, stage_idx))
-        return self._head(x, weights)
+        return self._conv(x, weights, "head")

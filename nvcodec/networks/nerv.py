@@ -19,4 +19,4 @@ class NeRV(Network):
         x = channels_last(base.view(-1, spec.base_channels, spec.base_height, spec.base_width))
         for stage_idx in range(len(spec.stages)):
             x = self._activate(self._upsample(x, weights, stage_idx))
-        return self._head(x, weights)
+        return self._conv(x, weights, "head")

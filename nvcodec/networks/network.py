@@ -42,6 +42,10 @@ class Network(ABC):
         Returns:
             (N, num_outputs, coded_height, coded_width), in 0..1.
         """
+        return output_activation(self.logits(theta, inputs), self.spec)
+
+    def logits(self, theta: Tensor, inputs: Tensor) -> Tensor:
+        """What :meth:`__call__` returns, before its output activation."""
         return self._evaluate(self._split(theta), inputs)
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Self:
@@ -72,11 +76,12 @@ class Network(ABC):
         x = self._conv(x, weights, f"stages.{stage_idx}.conv")
         return functional.pixel_shuffle(x, self.spec.stages[stage_idx].stride)
 
-    def _head(self, x: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
-        x = self._conv(x, weights, "head")
-        return (
-            torch.sigmoid(x) if self.spec.output_activation == OutputActivation.SIGMOID else torch.tanh(x) * 0.5 + 0.5
-        )
+
+def output_activation(logits: Tensor, spec: NetworkSpec) -> Tensor:
+    """Map the head's output to 0..1."""
+    return (
+        torch.sigmoid(logits) if spec.output_activation == OutputActivation.SIGMOID else torch.tanh(logits) * 0.5 + 0.5
+    )
 
 
 def channels_last(x: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ class Recipe:
         beta1, beta2: Adam's decay rates.
         warmup_ratio: fraction of the training that warms up.
         loss: distortion to minimise.
+        output_floor: least derivative of the output activation while training, see ``floored_output``.
     """
 
     epochs: int
@@ -38,6 +39,7 @@ class Recipe:
     beta2: float = 0.999
     warmup_ratio: float = 0.1
     loss: Loss = Loss.L2
+    output_floor: float = 0.0
 
     def num_iterations(self, chunk_lengths: Sequence[int]) -> int:
         """Iterations of one epoch: the longest chunk's whole batches, as the originals drop the last."""
@@ -68,7 +70,7 @@ class FitProgress:
 
 
 def joint_loss(
-    model: WindowModel, chunks: Sequence[ChunkFrames], chunk_idx: int, frame_idx: Tensor, loss: Loss
+    model: WindowModel, chunks: Sequence[ChunkFrames], chunk_idx: int, frame_idx: Tensor, recipe: Recipe
 ) -> tuple[Tensor, Tensor]:
     """Loss of one chunk's batch, weighted by the chunk's frames relative to the window's longest chunk (Eq. 1).
 
@@ -78,10 +80,11 @@ def joint_loss(
     chunk = chunks[chunk_idx]
     targets = chunk.targets(frame_idx)
     inputs = model.inputs(chunk_idx, frame_idx, targets)
-    reconstruction = model.reconstruct(model.theta(chunk_idx), inputs, targets.shape[2], targets.shape[3])
-    value = distortion(reconstruction, targets, loss)
+    height, width = targets.shape[2:]
+    reconstruction = model.reconstruct(model.theta(chunk_idx), inputs, height, width, recipe.output_floor)
+    value = distortion(reconstruction, targets, recipe.loss)
     weight = len(chunk) / max(len(other) for other in chunks)
-    mse = value.detach() if loss is Loss.L2 else torch.mean((reconstruction.detach() - targets) ** 2)
+    mse = value.detach() if recipe.loss is Loss.L2 else torch.mean((reconstruction.detach() - targets) ** 2)
     return value * weight, mse
 
 
@@ -121,7 +124,7 @@ def fit(
             group["lr"] = recipe.learning_rate * learning_rate_multiplier(step / total, recipe.warmup_ratio)
         optimizer.zero_grad()
         for chunk_idx, batch in enumerate(batches):
-            loss, mse = joint_loss(model, chunks, chunk_idx, next(batch).to(model.device), recipe.loss)
+            loss, mse = joint_loss(model, chunks, chunk_idx, next(batch).to(model.device), recipe)
             loss.backward()  # type: ignore[no-untyped-call]
             mse_sum, mse_count = mse_sum + mse, mse_count + 1
         optimizer.step()
@@ -148,7 +151,7 @@ def seconds_per_epoch(model: WindowModel, chunks: Sequence[ChunkFrames], recipe:
     elapsed = 0.0
     for _ in range(2):
         start = time.monotonic()
-        loss, _ = joint_loss(model, chunks, 0, frame_idx, recipe.loss)
+        loss, _ = joint_loss(model, chunks, 0, frame_idx, recipe)
         torch.autograd.grad(loss, [model.shared, model.own[0]])
         elapsed = time.monotonic() - start
     return elapsed * recipe.num_iterations([len(chunk) for chunk in chunks]) * len(chunks)

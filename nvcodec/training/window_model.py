@@ -12,6 +12,7 @@ from torch.nn import functional
 from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.networks import build_network, initial_parameters, time_encoding
 from nvcodec.training.embedding_encoder import EmbeddingEncoder
+from nvcodec.training.saturation import floored_output
 
 
 class WindowModel:
@@ -85,9 +86,13 @@ class WindowModel:
         encoding = time_encoding([first + idx for idx in frame_idx.tolist()], num_frames, self.spec)
         return torch.from_numpy(encoding).to(self.device)
 
-    def reconstruct(self, theta: Tensor, inputs: Tensor, height: int, width: int) -> Tensor:
-        """Frames (N, num_outputs, height, width), 0..1, of a network with parameters ``theta`` (S,)."""
-        return self.network(theta, inputs)[:, :, :height, :width]
+    def reconstruct(self, theta: Tensor, inputs: Tensor, height: int, width: int, output_floor: float = 0.0) -> Tensor:
+        """Frames (N, num_outputs, height, width), 0..1, of a network with parameters ``theta`` (S,).
+
+        Their gradient is that of :func:`floored_output`; with ``output_floor`` 0 it is the true one.
+        """
+        logits = self.network.logits(theta, inputs)[:, :, :height, :width]
+        return floored_output(logits, self.spec, output_floor)
 
     def _pad(self, targets: Tensor) -> Tensor:
         """Repeat the last row and column up to the coded size."""
