@@ -13,6 +13,8 @@ from nvcodec.training.losses import Loss
 
 # Enough for a fade from black to be learned with a fast recipe; more costs quality elsewhere.
 OUTPUT_FLOOR = 0.01
+# Wide layers that learn at the full rate of the short recipes die on fades.
+FULL_RATE_FAN_IN = 300
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def _draft(backbone: Backbone, epochs: int | None) -> Preset:
 
 
 def _fast(backbone: Backbone, epochs: int | None) -> Preset:
-    return Preset(_short_recipe(epochs, 20, min_iterations=1000), _narrow_design(backbone), bpp=0.125, encoder_width=16)
+    return Preset(_short_recipe(epochs, 20, min_iterations=1500), _narrow_design(backbone), bpp=0.125, encoder_width=16)
 
 
 def _medium(backbone: Backbone, epochs: int | None) -> Preset:
@@ -81,6 +83,7 @@ def _short_recipe(epochs: int | None, default_epochs: int, min_iterations: int) 
         beta2=0.95,
         warmup_ratio=0.3,
         output_floor=OUTPUT_FLOOR,
+        full_rate_fan_in=FULL_RATE_FAN_IN,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nvcodec.bitstream.network_spec import NetworkSpec, TensorKind
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.losses import Loss, distortion
 from nvcodec.training.schedule import learning_rate_multiplier
@@ -29,6 +30,8 @@ class Recipe:
         warmup_ratio: fraction of the training that warms up.
         loss: distortion to minimise.
         output_floor: least derivative of the output activation while training, see ``floored_output``.
+        full_rate_fan_in: layers with more inputs per output than this learn slower in proportion, since all inputs add
+            to one output's change; None: all layers learn at the full rate.
     """
 
     epochs: int
@@ -40,6 +43,7 @@ class Recipe:
     warmup_ratio: float = 0.1
     loss: Loss = Loss.L2
     output_floor: float = 0.0
+    full_rate_fan_in: int | None = None
 
     def num_iterations(self, chunk_lengths: Sequence[int]) -> int:
         """Iterations of one epoch: the longest chunk's whole batches, as the originals drop the last."""
@@ -112,6 +116,9 @@ def fit(
     optimizer = torch.optim.Adam(
         model.trainable(), lr=recipe.learning_rate, betas=(recipe.beta1, recipe.beta2), fused=True
     )
+    relative_rates = None
+    if recipe.full_rate_fan_in is not None:
+        relative_rates = _relative_rates(model.spec, recipe.full_rate_fan_in).to(model.device)
     chunk_lengths = [len(chunk) for chunk in chunks]
     iterations = recipe.num_iterations(chunk_lengths)
     num_epochs = recipe.num_epochs(chunk_lengths)
@@ -127,7 +134,7 @@ def fit(
             loss, mse = joint_loss(model, chunks, chunk_idx, next(batch).to(model.device), recipe)
             loss.backward()  # type: ignore[no-untyped-call]
             mse_sum, mse_count = mse_sum + mse, mse_count + 1
-        optimizer.step()
+        _step(optimizer, [model.shared, *model.own], relative_rates)
         done = step + 1
         elapsed = time.monotonic() - start
         on_progress(
@@ -155,6 +162,28 @@ def seconds_per_epoch(model: WindowModel, chunks: Sequence[ChunkFrames], recipe:
         torch.autograd.grad(loss, [model.shared, model.own[0]])
         elapsed = time.monotonic() - start
     return elapsed * recipe.num_iterations([len(chunk) for chunk in chunks]) * len(chunks)
+
+
+def _relative_rates(spec: NetworkSpec, full_rate_fan_in: int) -> Tensor:
+    """Learning rate of each parameter relative to the recipe's, (S,)."""
+    rates = torch.ones(spec.num_parameters)
+    for tensor in spec.layout:
+        if tensor.kind != TensorKind.BIAS:
+            fan_in = math.prod(tensor.shape[1:])
+            rates[tensor.offset : tensor.offset + tensor.size] = min(1.0, full_rate_fan_in / fan_in)
+    return rates
+
+
+def _step(optimizer: torch.optim.Optimizer, vectors: Sequence[Tensor], relative_rates: Tensor | None) -> None:
+    """One step of the optimiser, of which each element of ``vectors``, each (S,), makes its own fraction."""
+    if relative_rates is None:
+        optimizer.step()
+        return
+    with torch.no_grad():
+        before = [vector.clone() for vector in vectors]
+        optimizer.step()
+        for vector, start in zip(vectors, before, strict=True):
+            vector.copy_(torch.lerp(start, vector, relative_rates))
 
 
 def _batches(num_frames: int, batch_size: int, iterations: int, generator: torch.Generator) -> Iterator[Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -207,3 +208,18 @@ def test_measuring_the_speed_changes_nothing() -> None:
     assert seconds_per_epoch(model, chunks, Recipe(epochs=1)) > 0
     assert torch.equal(model.theta(0), before)
     assert all(parameter.grad is None for parameter in model.trainable())
+
+
+def test_wide_layers_learn_slower_in_proportion_to_their_inputs() -> None:
+    """With Adam's first step every element moves by the learning rate, so the moves show the relative rates."""
+    moved = {}
+    for full_rate_fan_in in (None, 9):
+        model = make_model(Backbone.HNERV, 0.0)
+        before = model.own[0].detach().clone()
+        run_fit(model, make_chunks(), Recipe(epochs=1, full_rate_fan_in=full_rate_fan_in), should_stop=lambda: True)
+        moved[full_rate_fan_in] = (model.own[0].detach() - before).abs()
+    for tensor in model.spec.layout:
+        where = slice(tensor.offset, tensor.offset + tensor.size)
+        fan_in = 1 if len(tensor.shape) == 1 else math.prod(tensor.shape[1:])
+        expected = moved[None][where] * min(1.0, 9 / fan_in)
+        torch.testing.assert_close(moved[9][where], expected, rtol=1e-2, atol=1e-7)
