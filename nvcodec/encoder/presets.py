@@ -54,7 +54,9 @@ def _authors(backbone: Backbone, epochs: int | None) -> Preset:
 
 def _draft(backbone: Backbone, epochs: int | None) -> Preset:
     design = replace(_narrow_design(backbone), reduction=4.0, lower_width=8)
-    return Preset(_short_recipe(epochs, 2, min_iterations=200), design, bpp=0.04, encoder_width=16)
+    # A preview has no time for careful steps.
+    recipe = replace(_short_recipe(epochs, 2, min_iterations=200), full_rate_fan_in=None)
+    return Preset(recipe, design, bpp=0.04, encoder_width=16)
 
 
 def _fast(backbone: Backbone, epochs: int | None) -> Preset:
