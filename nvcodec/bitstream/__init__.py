@@ -3,6 +3,7 @@
 from nvcodec.bitstream.content import ChunkContent, StreamHeader, WindowContent, WindowHeader
 from nvcodec.bitstream.headers import MaskGranularity
 from nvcodec.bitstream.index import ChunkEntry, WindowEntry
+from nvcodec.bitstream.levels import smallest_level
 from nvcodec.bitstream.limits import Limits
 from nvcodec.bitstream.masks import num_units, unit_indices
 from nvcodec.bitstream.reader import NvstReader
@@ -22,6 +23,7 @@ __all__ = [
     "WindowEntry",
     "WindowHeader",
     "num_units",
+    "smallest_level",
     "step_idx_for",
     "step_size",
     "unit_indices",

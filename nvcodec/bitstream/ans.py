@@ -38,12 +38,32 @@ def encode_runs(runs: Sequence[tuple[Int32Array, Table]]) -> WordArray:
     return words
 
 
-def decode_runs(words: WordArray, runs: Sequence[tuple[int, Table]], place: str) -> list[Int32Array]:
-    """Invert :func:`encode_runs`.
+class Decoder:
+    """Takes runs of symbols from a stream that :func:`encode_runs` made; use :func:`decoding` to make one."""
+
+    def __init__(self, words: WordArray) -> None:
+        self._coder = constriction.stream.stack.AnsCoder(np.ascontiguousarray(words, np.uint32))
+
+    def run(self, num_symbols: int, table: Table) -> Int32Array:
+        """The next run: int32 (num_symbols,), a number that the caller has bounded."""
+        if table.is_single or num_symbols == 0:
+            return np.full(num_symbols, table.low, np.int32)
+        symbols: Int32Array = self._coder.decode(_model(table), num_symbols)
+        symbols += np.int32(table.low)
+        return symbols
+
+    @property
+    def is_at_end(self) -> bool:
+        """True in the state from which the encoder started."""
+        return bool(self._coder.is_empty())
+
+
+@contextmanager
+def decoding(words: WordArray, place: str) -> Iterator[Decoder]:
+    """A decoder of a stream, which has to be at the stream's end when the context ends.
 
     Args:
         words: uint32 (words,).
-        runs: for each run the number of symbols, already bounded by the caller, and the table.
         place: what to name in errors.
 
     Raises:
@@ -53,18 +73,10 @@ def decode_runs(words: WordArray, runs: Sequence[tuple[int, Table]], place: str)
     if words.size and words[-1] == 0:
         raise MalformedError("the last word of a coded stream is zero", place)
     with _panics_as_errors(place):
-        coder = constriction.stream.stack.AnsCoder(np.ascontiguousarray(words, np.uint32))
-        symbols = [_decode_run(coder, num_symbols, table) for num_symbols, table in runs]
-        if not coder.is_empty():
+        decoder = Decoder(words)
+        yield decoder
+        if not decoder.is_at_end:
             raise ChecksumError("the entropy decoder does not end in its initial state", place)
-    return symbols
-
-
-def _decode_run(coder: constriction.stream.stack.AnsCoder, num_symbols: int, table: Table) -> Int32Array:
-    if table.is_single or num_symbols == 0:
-        return np.full(num_symbols, table.low, np.int32)
-    symbols: Int32Array = coder.decode(_model(table), num_symbols)
-    return symbols + np.int32(table.low)
 
 
 def _model(table: Table) -> constriction.stream.model.Categorical:

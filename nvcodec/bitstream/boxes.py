@@ -48,10 +48,14 @@ class BoxHeader:
         return ord(self.type[0]) in _UPPER_CASE
 
     @property
+    def type_code(self) -> int:
+        """The type as the integer that is stored."""
+        return int.from_bytes(self.type.encode("ascii"), "little")
+
+    @property
     def box_type(self) -> BoxType | None:
         """The known type, None for an unknown one."""
-        number = int.from_bytes(self.type.encode("ascii"), "little")
-        return BoxType(number) if number in BoxType._value2member_map_ else None
+        return BoxType(self.type_code) if self.type_code in BoxType._value2member_map_ else None
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def pack_file_header() -> bytes:
     values = {
         "magic": headers.MAGIC,
         "major_version": headers.MAJOR_VERSION,
-        "draft": headers.DRAFT,
+        "minor_version": headers.MINOR_VERSION,
         "profile": Profile.REAL,
         "reserved": 0,
         "incompatible_flags": 0,
@@ -106,10 +110,10 @@ def parse_file_header(data: bytes) -> Values:
     if data[: len(magic)] != magic:
         raise MalformedError("not a .nvst file: its first bytes are not the magic number", place)
     # Files of other drafts have only the first ten bytes in common, so the checksum may lie elsewhere.
-    major_version, draft = data[len(magic) : len(magic) + 2]
-    if (major_version, draft) != (headers.MAJOR_VERSION, headers.DRAFT):
-        reads = f"version {headers.MAJOR_VERSION} draft {headers.DRAFT}"
-        raise UnsupportedError(f"version {major_version} draft {draft}, this reader knows only {reads}", place)
+    version, known = tuple(data[len(magic) : len(magic) + 2]), (headers.MAJOR_VERSION, headers.MINOR_VERSION)
+    if version != known:
+        reads = f"{known[0]}.{known[1]}"
+        raise UnsupportedError(f"version {version[0]}.{version[1]}, this reader knows only draft {reads}", place)
     _check_crc(data, place)
     values = FILE_HEADER.parse(Cursor(data, place))
     if values["incompatible_flags"]:
@@ -117,15 +121,15 @@ def parse_file_header(data: bytes) -> Values:
     return values
 
 
-def pack_box(box_type: BoxType, sequence: int, payload: bytes) -> bytes:
-    """Header and payload.
+def pack_box(type_code: int, sequence: int, payload: bytes) -> bytes:
+    """Header and payload of a box of a known or any other type.
 
     Raises:
         MalformedError: the payload is longer than the format allows.
     """
     values = {
         "sync": headers.SYNC,
-        "type": box_type,
+        "type": type_code,
         "payload_bytes": len(payload),
         "sequence": sequence,
         "payload_crc": zlib.crc32(payload),

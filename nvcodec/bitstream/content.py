@@ -17,8 +17,10 @@ from nvcodec.bitstream.headers import (
     MAX_SYMBOL,
     MAX_WIDE_SYMBOL,
     MAX_WINDOW_CHUNKS,
+    NUM_LEVELS,
     MaskGranularity,
 )
+from nvcodec.bitstream.levels import check_level, check_rate
 from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.bitstream.steps import MAX_STEP_SHIFT, MIN_STEP_SHIFT, NUM_STEPS
 from nvcodec.errors import MalformedError
@@ -56,6 +58,10 @@ class StreamHeader:
         num_outputs = self.format.num_planes
         _require(network.num_outputs == num_outputs, f"num_outputs is {network.num_outputs}, not {num_outputs}", place)
 
+    def check_rate(self, window: WindowHeader, num_frames: int, duration: int, place: str) -> None:
+        """Raise MalformedError if a chunk of ``num_frames`` in ``duration`` units is faster than its level allows."""
+        check_rate(window.level_idx, window.network, num_frames, duration * self.time_base, place)
+
 
 @dataclass(frozen=True)
 class WindowHeader:
@@ -67,10 +73,11 @@ class WindowHeader:
         chunk_lengths: frames of each chunk.
         network: of every chunk of the window.
         granularity: of the mask.
-        time_over_window: time runs from 0 to 1 over the window's frames, not the chunk's; only for networks whose
-            input is a function of time.
         step_idx: of each tensor of ``network.layout``, for its shared symbols.
         wide_symbols: weight symbols may exceed ±127, up to ±32767.
+        time_offset, time_length: frame j of the window has the time (time_offset + j) / time_length; where time_length
+            is 0, time runs over each chunk. Both 0 for networks with embeddings.
+        level_idx: the level whose bounds the window keeps, 0 for none.
     """
 
     window_idx: int
@@ -78,9 +85,11 @@ class WindowHeader:
     chunk_lengths: tuple[int, ...]
     network: NetworkSpec
     granularity: MaskGranularity
-    time_over_window: bool
     step_idx: tuple[int, ...]
     wide_symbols: bool = False
+    time_offset: int = 0
+    time_length: int = 0
+    level_idx: int = 0
 
     @property
     def num_frames(self) -> int:
@@ -106,8 +115,19 @@ class WindowHeader:
         _check_per_tensor("step_idx", self.step_idx, self.network, 0, NUM_STEPS - 1, place)
         macs, pixels = self.network.macs_per_frame, self.network.coded_height * self.network.coded_width
         _require(macs <= MAX_MACS_PER_PIXEL * pixels, f"{macs // pixels} multiply-accumulates per pixel", place)
-        has_time = not self.network.has_embedding
-        _require(has_time or not self.time_over_window, "time_over_window with embeddings", place)
+        self._validate_time(place)
+        _require(0 <= self.level_idx <= NUM_LEVELS, f"level_idx is {self.level_idx}", place)
+        check_level(self.level_idx, self.network, max(self.chunk_lengths), place)
+
+    def _validate_time(self, place: str) -> None:
+        offset, length = self.time_offset, self.time_length
+        if length:
+            _require(not self.network.has_embedding, "time_length with embeddings", place)
+            _require(0 < length <= _MAX_U32, f"time_length is {length}", place)
+            within = 0 <= offset <= length - self.num_frames
+            _require(within, f"{self.num_frames} frames from time_offset {offset} exceed time_length {length}", place)
+        else:
+            _require(offset == 0, f"time_offset is {offset} without time_length", place)
 
 
 @dataclass(frozen=True, eq=False)

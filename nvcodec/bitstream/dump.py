@@ -8,7 +8,7 @@ from nvcodec.bitstream.boxes import Box, parse_file_header
 from nvcodec.bitstream.content import WindowContent, WindowHeader
 from nvcodec.bitstream.fields import Cursor
 from nvcodec.bitstream.headers import BOX_HEADER, FILE_HEADER, BoxType
-from nvcodec.bitstream.index import parse_index, parse_trailer
+from nvcodec.bitstream.index import parse_front_index, parse_index, parse_trailer
 from nvcodec.bitstream.masks import BoolArray
 from nvcodec.bitstream.payloads import parse_chunk, parse_shared, parse_stream, parse_window, parse_window_mask
 from nvcodec.bitstream.reader import NvstReader
@@ -56,6 +56,8 @@ class _Parser:
         match box.header.box_type:
             case BoxType.STREAM:
                 parse_stream(cursor, limits)
+            case BoxType.FRONT_INDEX:
+                parse_front_index(cursor, limits, box.header.end)
             case BoxType.WINDOW:
                 self._header, self._num_shared = parse_window(cursor, limits)
             case BoxType.MASK:

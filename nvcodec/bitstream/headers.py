@@ -10,8 +10,8 @@ from nvcodec.bitstream.steps import MAX_STEP_SHIFT, MIN_STEP_SHIFT, NUM_STEPS
 from nvcodec.video.format import ChromaSubsampling, ColorRange
 
 MAJOR_VERSION = 0
-DRAFT = 1
-"""While the major version is 0 a reader accepts exactly this draft of the format."""
+MINOR_VERSION = 2
+"""While the major version is 0 this is the number of the draft, and a reader accepts no other."""
 
 MAGIC = int.from_bytes(b"\x89NVST\r\n\x1a", "little")
 SYNC = int.from_bytes(b"\xf7NB\x9c", "little")
@@ -28,6 +28,7 @@ MAX_PTS = 2**62
 """Largest magnitude of a timestamp."""
 MAX_MACS_PER_PIXEL = 256 * 1024
 """Multiply-accumulates per pixel of the network's output."""
+NUM_LEVELS = 6
 
 
 class BoxType(enum.IntEnum):
@@ -40,6 +41,7 @@ class BoxType(enum.IntEnum):
     SHARED = int.from_bytes(b"SHRD", "little")
     CHUNK = int.from_bytes(b"CHNK", "little")
     INDEX = int.from_bytes(b"INDX", "little")
+    FRONT_INDEX = int.from_bytes(b"indx", "little")
     TRAILER = int.from_bytes(b"TRLR", "little")
 
 
@@ -47,6 +49,12 @@ class Profile(enum.IntEnum):
     """What the networks' arithmetic is done in."""
 
     REAL = 0
+
+
+class Coder(enum.IntEnum):
+    """How the words of coded sections are made."""
+
+    ANS64 = 0
 
 
 class MaskGranularity(enum.IntEnum):
@@ -71,11 +79,13 @@ FILE_HEADER = Record(
     (
         Field("magic", "u64", "bytes 89 4E 56 53 54 0D 0A 1A", MAGIC, MAGIC, is_text=True),
         Field("major_version", "u8", "0: draft"),
-        Field("draft", "u8", "number of the draft"),
+        Field("minor_version", "u8", "number of the draft while major_version is 0"),
         Field("profile", "u8", "arithmetic of the networks", labels=Profile),
         Field("reserved", "u8", "", 0, 0),
-        Field("incompatible_flags", "u32", "a reader refuses any bit it does not know; none is defined"),
-        Field("compatible_flags", "u32", "a reader ignores bits it does not know; none is defined"),
+        Field(
+            "incompatible_flags", "u32", "reserved bits: a reader refuses any that it does not know; none is defined"
+        ),
+        Field("compatible_flags", "u32", "unused bits: a reader ignores those that it does not know; none is defined"),
         Field("header_crc", "u32", "CRC-32 of the bytes before it"),
     ),
 )
@@ -122,7 +132,12 @@ WINDOW = Record(
         Field("num_shared", "u32", "K, number of shared parameters"),
         Field("num_chunks", "u16", "chunks of the window", 1, MAX_WINDOW_CHUNKS),
         Field("granularity", "u8", "of the mask", labels=MaskGranularity),
-        Field("flags", "u8", "bit 0: time_over_window; bit 1: wide_symbols", 0, 3),
+        Field("flags", "u8", "bit 0: wide_symbols", 0, 1),
+        Field("time_offset", "u32", "time of the window's first frame, in frames; 0 if time_length is 0"),
+        Field("time_length", "u32", "frames over which time runs; 0: over each chunk"),
+        Field("level_idx", "u8", "whose bounds the window keeps; 0 none", 0, NUM_LEVELS),
+        Field("coder", "u8", "of all coded sections of the window", labels=Coder),
+        Field("reserved", "u16", "", 0, 0),
         Array("chunk_lengths", "u32", "num_chunks", "frames of each chunk", 1),
     ),
 )
@@ -235,6 +250,7 @@ INDEX = Record(
         Field("num_windows", "u32", ""),
         Field("num_chunks", "u32", "chunks of all windows"),
         Field("is_complete", "u8", "1 if every frame of the source is coded", 0, 1),
+        Field("level_idx", "u8", "the largest of all windows; 0 if that of any window is 0", 0, NUM_LEVELS),
         Array("window_offsets", "u64", "num_windows", "offset of each window's WNDW box in the file"),
         Array("window_bytes", "u32", "num_windows", "bytes of its WNDW, MASK and SHRD boxes, headers included"),
         Array("window_chunks", "u16", "num_windows", "its number of chunks", 1, MAX_WINDOW_CHUNKS),
@@ -245,6 +261,8 @@ INDEX = Record(
         Array("chunk_end_pts", "i64", "num_chunks", "timestamp of the end of its last frame"),
     ),
 )
+
+FRONT_INDEX = Record("front index", (Field("file_bytes", "u64", "length of the file"),))
 
 TRAILER = Record(
     "trailer",
@@ -274,5 +292,6 @@ RECORDS = (
     TABLE_CODES,
     WORDS,
     INDEX,
+    FRONT_INDEX,
     TRAILER,
 )

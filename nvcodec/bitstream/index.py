@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nvcodec.bitstream.fields import Cursor
-from nvcodec.bitstream.headers import BOX_HEADER, END_MAGIC, INDEX, MAX_PTS, TRAILER
+from nvcodec.bitstream.headers import BOX_HEADER, END_MAGIC, FRONT_INDEX, INDEX, MAX_PTS, TRAILER
 from nvcodec.bitstream.limits import Limits
 from nvcodec.errors import MalformedError
 
@@ -49,9 +49,16 @@ class WindowEntry:
 
 @dataclass(frozen=True)
 class Index:
-    """All windows of a file, and whether they are all frames of the source."""
+    """All windows of a file.
+
+    Attributes:
+        windows: in order.
+        level_idx: the level of the file (``file_level`` of its windows).
+        is_complete: they hold all frames of the source.
+    """
 
     windows: tuple[WindowEntry, ...]
+    level_idx: int
     is_complete: bool
 
     @property
@@ -70,6 +77,7 @@ def pack_index(index: Index) -> bytes:
             "num_windows": len(windows),
             "num_chunks": len(chunks),
             "is_complete": index.is_complete,
+            "level_idx": index.level_idx,
             "window_offsets": [window.offset for window in windows],
             "window_bytes": [window.run_bytes for window in windows],
             "window_chunks": [len(window.chunks) for window in windows],
@@ -107,7 +115,7 @@ def parse_index(cursor: Cursor, limits: Limits, start: int, end: int) -> Index:
         window = gather_window(first_frame, offset, run_bytes, [next(chunks) for _ in range(count)])
         windows.append(window)
         first_frame += window.num_frames
-    index = Index(tuple(windows), bool(values["is_complete"]))
+    index = Index(tuple(windows), values["level_idx"], bool(values["is_complete"]))
     if index.num_frames != values["num_frames"]:
         raise MalformedError("num_frames is not the sum over the chunks", cursor.place)
     _check_extents(index, start, end, cursor.place)
@@ -135,6 +143,28 @@ def check_times(windows: Sequence[WindowEntry], place: str) -> None:
         raise MalformedError("timestamps do not increase", place)
     if chunks and not (chunks[0].first_pts >= -MAX_PTS and chunks[-1].end_pts <= MAX_PTS):
         raise MalformedError("a timestamp exceeds 2**62", place)
+
+
+def pack_front_index(index: Index, file_bytes: int) -> bytes:
+    """Payload of the indx box, a copy of the index in front of the windows."""
+    return FRONT_INDEX.pack({"file_bytes": file_bytes}) + pack_index(index)
+
+
+def parse_front_index(cursor: Cursor, limits: Limits, start: int) -> tuple[Index, int]:
+    """Read the indx payload.
+
+    Args:
+        limits: the reader's.
+        start: where the box ends; no other box of the index lies before.
+
+    Returns:
+        The index, and the length of the file in which it is true.
+
+    Raises:
+        BitstreamError: as :func:`parse_index`.
+    """
+    file_bytes = FRONT_INDEX.parse(cursor)["file_bytes"]
+    return parse_index(cursor, limits, start, file_bytes), file_bytes
 
 
 def pack_trailer(index_offset: int, index_bytes: int, file_bytes: int) -> bytes:

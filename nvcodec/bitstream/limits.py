@@ -5,13 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nvcodec.bitstream.headers import MAX_MACS_PER_PIXEL
-from nvcodec.bitstream.network_spec import (
-    ENERV_FIRST_HEADS,
-    ENERV_HEAD_WIDTH,
-    ENERV_SECOND_HEADS,
-    Backbone,
-    NetworkSpec,
-)
+from nvcodec.bitstream.levels import window_memory
+from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.errors import LimitError
 
 
@@ -26,8 +21,7 @@ class Limits:
         max_chunks: chunks of the file.
         max_parameters: parameters of one network.
         max_macs_per_pixel: multiply-accumulates per pixel of the network's output.
-        max_memory: bytes to hold one chunk's integers and parameters and the network's activations for one frame;
-            also the largest box.
+        max_memory: bytes for one chunk as the levels count them (``window_memory``); also the largest box.
         max_metadata_bytes: bytes of the metadata once unpacked.
     """
 
@@ -54,38 +48,17 @@ class Limits:
         _check("bytes of a box", num_bytes, self.max_memory, place)
 
     def check_network(self, network: NetworkSpec, place: str) -> None:
-        """Check parameters, multiply-accumulates and activations of a valid network spec."""
+        """Check parameters and multiply-accumulates of a valid network spec."""
         self.check_frame(network.coded_width, network.coded_height, place)
         _check("number of parameters", network.num_parameters, self.max_parameters, place)
         pixels = network.coded_width * network.coded_height
         macs_per_pixel = -(-network.macs_per_frame // pixels)
         _check("multiply-accumulates per pixel", macs_per_pixel, self.max_macs_per_pixel, place)
-        _check("bytes of memory", network_memory(network), self.max_memory, place)
 
     def check_chunk(self, network: NetworkSpec, num_frames: int, place: str) -> None:
-        """Check the frames of one chunk and what its integers take beside the network."""
+        """Check the frames of one chunk, and the memory that it takes with its network."""
         _check("frames of a chunk", num_frames, self.max_chunk_frames, place)
-        channels, height, width = network.embedding_shape
-        embeddings = 16 * num_frames * channels * height * width
-        _check("bytes of memory", network_memory(network) + embeddings, self.max_memory, place)
-
-
-def network_memory(network: NetworkSpec) -> int:
-    """Bytes for one chunk's parameters and for the two largest neighbouring activations of one frame.
-
-    Parameters count 16 bytes (shared and own symbols, step, value); an activation counts 4 bytes a value, before and
-    after its layer.
-    """
-    positions = network.base_height * network.base_width
-    values = [network.base_channels * positions, network.num_outputs * network.coded_height * network.coded_width]
-    if network.backbone == Backbone.ENERV:
-        heads = max(ENERV_FIRST_HEADS, ENERV_SECOND_HEADS)
-        inner = 3 * heads * ENERV_HEAD_WIDTH
-        values.append(positions * max(inner, heads * positions, network.feedforward_width, 4 * network.pe_levels))
-    for stage in network.stages:
-        positions *= stage.stride**2
-        values.append(stage.channels * positions)
-    return 16 * network.num_parameters + 2 * 4 * max(values) + 4 * sum(values)
+        _check("bytes of memory", window_memory(network, num_frames), self.max_memory, place)
 
 
 def _check(what: str, value: int, limit: int, place: str) -> None:

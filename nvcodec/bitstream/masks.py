@@ -5,7 +5,7 @@ A mask is a boolean vector over the flat parameters; its granularity says which 
 
 from __future__ import annotations
 
-import math
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from nvcodec.errors import MalformedError
 
 BoolArray = npt.NDArray[np.bool_]
 Int64Array = npt.NDArray[np.int64]
+T = TypeVar("T", bound=np.generic)
 
 
 def unit_indices(spec: NetworkSpec, granularity: MaskGranularity) -> Int64Array:
@@ -30,12 +31,12 @@ def unit_indices(spec: NetworkSpec, granularity: MaskGranularity) -> Int64Array:
     Returns:
         int64 (S,), values 0..number of units - 1.
     """
-    return _units(spec, granularity)[0]
+    return _spread(np.arange(num_units(spec, granularity)), spec, granularity)
 
 
 def num_units(spec: NetworkSpec, granularity: MaskGranularity) -> int:
     """Number of units of a mask, which is the number of flags that are coded."""
-    return sum(_units(spec, granularity)[1])
+    return sum(_unit_counts(spec, granularity))
 
 
 def pack_mask(mask: BoolArray, spec: NetworkSpec, granularity: MaskGranularity) -> bytes:
@@ -49,10 +50,10 @@ def pack_mask(mask: BoolArray, spec: NetworkSpec, granularity: MaskGranularity) 
     """
     if mask.shape != (spec.num_parameters,):
         raise MalformedError(f"mask has shape {mask.shape}, not ({spec.num_parameters},)", "mask")
-    units, counts = _units(spec, granularity)
+    counts = _unit_counts(spec, granularity)
     flags = np.zeros(sum(counts), np.int32)
-    flags[units] = mask
-    if not np.array_equal(flags[units], mask):
+    flags[unit_indices(spec, granularity)] = mask
+    if not np.array_equal(_spread(flags != 0, spec, granularity), mask):
         raise MalformedError(f"mask differs within one unit of granularity {granularity.name}", "mask")
     return pack_section(np.split(flags, np.cumsum(counts)[:-1]))
 
@@ -66,43 +67,50 @@ def parse_mask(cursor: Cursor, spec: NetworkSpec, granularity: MaskGranularity) 
     Raises:
         BitstreamError: the section is damaged.
     """
-    units, counts = _units(spec, granularity)
-    flags = parse_section(cursor, counts, low=0, high=1)
-    mask: BoolArray = (flags != 0)[units]
-    return mask
+    flags = parse_section(cursor, _unit_counts(spec, granularity), low=0, high=1)
+    return _spread(flags != 0, spec, granularity)
 
 
-def _units(spec: NetworkSpec, granularity: MaskGranularity) -> tuple[Int64Array, list[int]]:
-    """Unit number of each parameter, and for each tensor the number of units that first appear in it."""
-    parts: list[Int64Array] = []
-    counts: list[int] = []
-    total = 0
+def _unit_counts(spec: NetworkSpec, granularity: MaskGranularity) -> list[int]:
+    """For each tensor the number of units that first appear in it."""
+    return [
+        0 if _is_with_its_weight(tensor, granularity) else _unit_count(tensor, granularity) for tensor in spec.layout
+    ]
+
+
+def _spread(values: npt.NDArray[T], spec: NetworkSpec, granularity: MaskGranularity) -> npt.NDArray[T]:
+    """From one value per unit to one per parameter (S,)."""
+    spread = np.empty(spec.num_parameters, values.dtype)
+    end = 0
     for tensor in spec.layout:
-        local, count = _tensor_units(tensor, granularity)
-        is_with_its_weight = granularity == MaskGranularity.ROW and tensor.kind == TensorKind.BIAS
-        if is_with_its_weight:
-            parts.append(local + total - count)
-            count = 0
+        count = _unit_count(tensor, granularity)
+        # A bias in the units of its weight has as many units as the weight, whose values are the last ones used.
+        start, end = (end - count, end) if _is_with_its_weight(tensor, granularity) else (end, end + count)
+        part = spread[tensor.offset : tensor.offset + tensor.size]
+        if _is_strided(tensor, granularity):
+            part.reshape(-1, count)[:] = values[start:end]
         else:
-            parts.append(local + total)
-        counts.append(count)
-        total += count
-    return np.concatenate(parts), counts
+            part.reshape(count, -1)[:] = values[start:end, None]
+    return spread
 
 
-def _tensor_units(tensor: TensorSpec, granularity: MaskGranularity) -> tuple[Int64Array, int]:
-    """Unit of each element, numbered from 0 within the tensor, and their number."""
-    elements = np.arange(tensor.size, dtype=np.int64)
-    if granularity == MaskGranularity.WEIGHT:
-        return elements, tensor.size
+def _unit_count(tensor: TensorSpec, granularity: MaskGranularity) -> int:
+    """Number of units in a tensor."""
     if granularity == MaskGranularity.TENSOR:
-        return np.zeros_like(elements), 1
-    if tensor.kind == TensorKind.BIAS:
-        return elements, tensor.size
+        return 1
+    if granularity == MaskGranularity.WEIGHT or tensor.kind == TensorKind.BIAS:
+        return tensor.size
     if granularity == MaskGranularity.ROW:
-        return elements // math.prod(tensor.shape[1:]), tensor.shape[0]
+        return tensor.shape[0]
     if tensor.kind == TensorKind.CONV:
-        slice_size = tensor.shape[2] * tensor.shape[3]
-        return elements // slice_size, tensor.size // slice_size
-    count = tensor.num_positions * tensor.shape[1]
-    return elements % count, count
+        return tensor.shape[0] * tensor.shape[1]
+    return tensor.num_positions * tensor.shape[1]
+
+
+def _is_with_its_weight(tensor: TensorSpec, granularity: MaskGranularity) -> bool:
+    return granularity == MaskGranularity.ROW and tensor.kind == TensorKind.BIAS
+
+
+def _is_strided(tensor: TensorSpec, granularity: MaskGranularity) -> bool:
+    """True where the parameters of a unit lie a number of units apart instead of one behind the other."""
+    return granularity == MaskGranularity.KERNEL and tensor.kind == TensorKind.LINEAR

@@ -14,7 +14,7 @@ from nvcodec.bitstream import headers
 from nvcodec.bitstream.content import ChunkContent, StreamHeader, WindowContent, WindowHeader
 from nvcodec.bitstream.embeddings import pack_embeddings, parse_embeddings
 from nvcodec.bitstream.fields import Cursor, PackValues, Values
-from nvcodec.bitstream.headers import MaskGranularity
+from nvcodec.bitstream.headers import Coder, MaskGranularity
 from nvcodec.bitstream.limits import Limits
 from nvcodec.bitstream.masks import pack_mask, parse_mask
 from nvcodec.bitstream.network_spec import Activation, Backbone, NetworkSpec, OutputActivation, Stage
@@ -26,8 +26,7 @@ Int32Array = npt.NDArray[np.int32]
 Int64Array = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
-_TIME_OVER_WINDOW = 1
-_WIDE_SYMBOLS = 2
+_WIDE_SYMBOLS = 1
 
 
 def pack_stream(header: StreamHeader) -> bytes:
@@ -66,7 +65,6 @@ def parse_stream(cursor: Cursor, limits: Limits) -> StreamHeader:
 def pack_window(window: WindowContent) -> bytes:
     """Payload of the WNDW box."""
     header = window.header
-    flags = _TIME_OVER_WINDOW * header.time_over_window + _WIDE_SYMBOLS * header.wide_symbols
     fields: PackValues = {
         "window_idx": header.window_idx,
         "num_parameters": header.network.num_parameters,
@@ -74,7 +72,12 @@ def pack_window(window: WindowContent) -> bytes:
         "num_shared": window.num_shared,
         "num_chunks": len(header.chunk_lengths),
         "granularity": header.granularity,
-        "flags": flags,
+        "flags": _WIDE_SYMBOLS * header.wide_symbols,
+        "time_offset": header.time_offset,
+        "time_length": header.time_length,
+        "level_idx": header.level_idx,
+        "coder": Coder.ANS64,
+        "reserved": 0,
         "chunk_lengths": header.chunk_lengths,
     }
     steps = headers.STEPS.pack({"step_idx": header.step_idx})
@@ -105,9 +108,11 @@ def parse_window(cursor: Cursor, limits: Limits) -> tuple[WindowHeader, int]:
         chunk_lengths=tuple(values.array("chunk_lengths").tolist()),
         network=network,
         granularity=MaskGranularity(values["granularity"]),
-        time_over_window=bool(values["flags"] & _TIME_OVER_WINDOW),
         step_idx=tuple(step_idx.tolist()),
         wide_symbols=bool(values["flags"] & _WIDE_SYMBOLS),
+        time_offset=values["time_offset"],
+        time_length=values["time_length"],
+        level_idx=values["level_idx"],
     )
     header.validate()
     limits.check_chunk(network, max(header.chunk_lengths), cursor.place)
@@ -266,9 +271,7 @@ def tensor_counts(network: NetworkSpec, chosen: BoolArray) -> list[int]:
     Args:
         chosen: bool (S,).
     """
-    offsets = [tensor.offset for tensor in network.layout]
-    counts: list[int] = np.add.reduceat(chosen, offsets, dtype=np.int64).tolist()
-    return counts
+    return [int(np.count_nonzero(chosen[t.offset : t.offset + t.size])) for t in network.layout]
 
 
 def _by_tensor(symbols: Int32Array, counts: Sequence[int]) -> list[Int32Array]:

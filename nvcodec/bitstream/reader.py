@@ -6,10 +6,11 @@ import os
 from functools import cached_property
 from typing import BinaryIO, Self
 
-from nvcodec.bitstream.boxes import Box, check_payload, parse_box_header, parse_file_header
+from nvcodec.bitstream.boxes import Box, BoxHeader, check_payload, parse_box_header, parse_file_header
 from nvcodec.bitstream.content import ChunkContent, StreamHeader, WindowContent, WindowHeader
 from nvcodec.bitstream.headers import BOX_HEADER, FILE_HEADER, MAGIC, STREAM, TRAILER, BoxType
 from nvcodec.bitstream.index import ChunkEntry, Index, WindowEntry, parse_index, parse_trailer
+from nvcodec.bitstream.levels import file_level
 from nvcodec.bitstream.limits import Limits
 from nvcodec.bitstream.metadata import parse_metadata
 from nvcodec.bitstream.payloads import (
@@ -84,6 +85,16 @@ class NvstReader:
         return self._source.size
 
     @property
+    def index(self) -> Index:
+        """Where the whole windows lie."""
+        return self._index
+
+    @property
+    def has_front_index(self) -> bool:
+        """True if a copy of the index stands behind the stream header."""
+        return self._box_behind_front(BoxType.FRONT_INDEX) is not None
+
+    @property
     def windows(self) -> tuple[WindowEntry, ...]:
         """The whole windows."""
         return self._index.windows
@@ -92,6 +103,11 @@ class NvstReader:
     def num_frames(self) -> int:
         """Frames of the whole windows."""
         return self._index.num_frames
+
+    @property
+    def level_idx(self) -> int:
+        """The level of the file, 0 if it has none."""
+        return self._index.level_idx
 
     @property
     def is_complete(self) -> bool:
@@ -105,13 +121,11 @@ class NvstReader:
         Raises:
             BitstreamError: the box behind the stream header is damaged.
         """
-        if self._source.size < _FRONT_BYTES + BOX_HEADER.size:
+        front_index = self._box_behind_front(BoxType.FRONT_INDEX)
+        header = self._box_behind_front(BoxType.METADATA, front_index.end if front_index else _FRONT_BYTES)
+        if header is None:
             return {}
-        place = f"box header at byte {_FRONT_BYTES}"
-        header = parse_box_header(self._source.read(_FRONT_BYTES, BOX_HEADER.size, place), _FRONT_BYTES)
-        if header.box_type != BoxType.METADATA or header.end > self._source.size:
-            return {}
-        box = self._source.read_box(_FRONT_BYTES, self._limits)
+        box = self._source.read_box(header.offset, self._limits)
         return parse_metadata(box.payload, self._limits.max_metadata_bytes, header.place)
 
     def read_window_header(self, window_idx: int) -> tuple[WindowHeader, int]:
@@ -240,6 +254,13 @@ class NvstReader:
             raise MalformedError(f"expected a STRM box of {STREAM.size} bytes", header.place)
         return parse_stream(check_payload(header, data[payload_start:]).cursor(), self._limits)
 
+    def _box_behind_front(self, box_type: BoxType, offset: int = _FRONT_BYTES) -> BoxHeader | None:
+        """The header of the box at ``offset`` if it is of that type and whole."""
+        if self._source.size < offset + BOX_HEADER.size:
+            return None
+        header = parse_box_header(self._source.read(offset, BOX_HEADER.size, f"box header at byte {offset}"), offset)
+        return header if header.box_type == box_type and header.end <= self._source.size else None
+
     def _find_trailer(self) -> Box | None:
         """The trailer if the file ends with one; whether a damaged end is damage or a cut is left to the scan."""
         offset = self._source.size - _TRAILER_BYTES
@@ -262,7 +283,7 @@ class NvstReader:
 
     def _scan(self) -> Index:
         scan = scan_file(self._source, self._limits, self.header)
-        return Index(tuple(scan.windows), is_complete=False)
+        return Index(tuple(scan.windows), file_level(scan.levels), is_complete=False)
 
     def _entry(self, window_idx: int) -> WindowEntry:
         if not 0 <= window_idx < len(self.windows):
@@ -283,6 +304,9 @@ class NvstReader:
         check_window_position(header, window_idx, entry.first_frame, box.header.place)
         if header.chunk_lengths != tuple(chunk.num_frames for chunk in entry.chunks):
             raise MalformedError("chunk_lengths differ from the index", box.header.place)
+        if self.level_idx and not 0 < header.level_idx <= self.level_idx:
+            reason = f"level {header.level_idx} in a file of level {self.level_idx}"
+            raise MalformedError(reason, box.header.place)
         return header, num_shared
 
     def _check_chunk(self, box: Box, entry: ChunkEntry, window: WindowHeader, chunk_idx: int) -> None:
@@ -291,6 +315,7 @@ class NvstReader:
             raise MalformedError(f"chunk {values['chunk_idx']} in the place of {chunk_idx}", box.header.place)
         if (int(pts[0]), int(pts[-1] + durations[-1])) != (entry.first_pts, entry.end_pts):
             raise MalformedError("timestamps differ from the index", box.header.place)
+        self.header.check_rate(window, entry.num_frames, entry.end_pts - entry.first_pts, box.header.place)
 
     def _chunk_parts(self, window_idx: int, chunk_idx: int, window: WindowHeader) -> tuple[int, int]:
         cursor = self.chunk_box(window_idx, chunk_idx).cursor()

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from nvcodec.bitstream.boxes import Box, BoxHeader, check_payload, parse_box_header
 from nvcodec.bitstream.content import StreamHeader, WindowHeader
 from nvcodec.bitstream.headers import BOX_HEADER, FILE_HEADER, MAX_PTS, BoxType
-from nvcodec.bitstream.index import ChunkEntry, Index, WindowEntry, parse_index, parse_trailer
+from nvcodec.bitstream.index import ChunkEntry, Index, WindowEntry, parse_front_index, parse_index, parse_trailer
+from nvcodec.bitstream.levels import file_level
 from nvcodec.bitstream.limits import Limits
 from nvcodec.bitstream.payloads import parse_chunk_times, parse_window
 from nvcodec.bitstream.source import ByteSource
@@ -41,11 +42,15 @@ class Scan:
 
     Attributes:
         windows: the whole windows.
+        levels: the ``level_idx`` of each.
+        front_index: of the indx box and the length of the file it is about; None if there is none.
         index: of the INDX box; None if the file ends before it.
         has_trailer: the file is finished.
     """
 
     windows: list[WindowEntry] = field(default_factory=list)
+    levels: list[int] = field(default_factory=list)
+    front_index: tuple[Index, int] | None = None
     index: Index | None = None
     has_trailer: bool = False
 
@@ -89,6 +94,7 @@ class _Scanner:
         self._end_pts = -MAX_PTS
         self._window: _OpenWindow | None = None
         self._num_frames = 0
+        self._num_chunks = 0
         self._last: BoxHeader | None = None
 
     def add(self, box: Box) -> None:
@@ -106,28 +112,37 @@ class _Scanner:
             self._begin_window(box)
         elif box.header.box_type == BoxType.INDEX:
             self._take_index(box)
-        elif box.header.box_type == BoxType.METADATA:
+        elif box.header.box_type == BoxType.FRONT_INDEX:
             if before.box_type != BoxType.STREAM:
+                raise MalformedError("the front index does not follow the stream header", box.header.place)
+            self.scan.front_index = parse_front_index(box.cursor(), self._limits, box.header.end)
+        elif box.header.box_type == BoxType.METADATA:
+            if before.box_type not in (BoxType.STREAM, BoxType.FRONT_INDEX):
                 raise MalformedError("the metadata does not follow the stream header", box.header.place)
         elif box.header.is_critical:
             raise MalformedError("the box is out of order", box.header.place)
 
     def _take_index(self, box: Box) -> None:
-        self.scan.index = parse_index(box.cursor(), self._limits, FILE_HEADER.size, box.header.offset)
-        if self.scan.index.windows != tuple(self.scan.windows):
+        scan = self.scan
+        scan.index = parse_index(box.cursor(), self._limits, FILE_HEADER.size, box.header.offset)
+        if scan.index.windows != tuple(scan.windows) or scan.index.level_idx != file_level(scan.levels):
             raise MalformedError("the index differs from the boxes", box.header.place)
+        if scan.front_index is not None and scan.front_index[0] != scan.index:
+            raise MalformedError("the index differs from the front index", box.header.place)
 
     def _end(self, box: Box, index: BoxHeader) -> None:
         box.require_type(BoxType.TRAILER)
         if parse_trailer(box.cursor(), box.header.offset, self._source.size) != index.offset:
             raise MalformedError("the trailer does not point to the index", box.header.place)
+        if self.scan.front_index is not None and self.scan.front_index[1] != self._source.size:
+            raise MalformedError("the front index is that of a file of another length", box.header.place)
         self.scan.has_trailer = True
 
     def _begin_window(self, box: Box) -> None:
         header, _ = parse_window(box.cursor(), self._limits)
         self._stream.check_network(header.network, box.header.place)
         check_window_position(header, len(self.scan.windows), self._num_frames, box.header.place)
-        num_chunks = sum(len(window.chunks) for window in self.scan.windows) + len(header.chunk_lengths)
+        num_chunks = self._num_chunks + len(header.chunk_lengths)
         self._limits.check_frames(self._num_frames + header.num_frames, num_chunks, box.header.place)
         self._window = _OpenWindow(header, box.header, [box.header], [])
 
@@ -144,6 +159,7 @@ class _Scanner:
         if times[0] < self._end_pts:
             raise MalformedError("timestamps do not increase", box.header.place)
         self._end_pts = times[1]
+        self._stream.check_rate(window.header, len(pts), times[1] - times[0], box.header.place)
         size = box.header.end - box.header.offset
         window.chunks.append(ChunkEntry(first_frame, len(pts), *times, box.header.offset, size))
         if len(window.chunks) == len(window.header.chunk_lengths):
@@ -155,7 +171,9 @@ class _Scanner:
         num_frames = window.header.num_frames
         entry = WindowEntry(self._num_frames, num_frames, tuple(window.chunks), offset, run_bytes)
         self.scan.windows.append(entry)
+        self.scan.levels.append(window.header.level_idx)
         self._num_frames += num_frames
+        self._num_chunks += len(window.chunks)
         self._window = None
 
 

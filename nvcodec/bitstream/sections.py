@@ -7,6 +7,7 @@ their order.
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Sequence
 
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nvcodec.bitstream import headers
-from nvcodec.bitstream.ans import decode_runs, encode_runs
+from nvcodec.bitstream.ans import decoding, encode_runs
 from nvcodec.bitstream.fields import Cursor
 from nvcodec.bitstream.table_fitting import choose_tables
 from nvcodec.bitstream.tables import parse_table
@@ -68,8 +69,11 @@ def parse_section(cursor: Cursor, counts: Sequence[int], low: int, high: int) ->
     sizes = _run_sizes(table_idx, counts, header["num_tables"], cursor.place)
     tables = [parse_table(cursor, low, high) for _ in sizes]
     words = headers.WORDS.parse(cursor, num_words=header["num_words"]).array("words")
-    runs = decode_runs(words, list(zip(sizes, tables, strict=True)), cursor.place)
-    symbols = _in_group_order(runs, table_idx, counts)
+    symbols = np.empty(total, np.int32)
+    places = _places_of_groups(symbols, counts)
+    with decoding(words, cursor.place) as decoder:
+        for idx, (size, table) in enumerate(zip(sizes, tables, strict=True)):
+            _distribute(decoder.run(size, table), [p for p, used in zip(places, table_idx, strict=True) if used == idx])
     if _crc(symbols) != header["symbols_crc"]:
         raise ChecksumError("decoded symbols differ from their checksum", cursor.place)
     return symbols
@@ -94,15 +98,17 @@ def _run_sizes(table_idx: Sequence[int], counts: Sequence[int], num_tables: int,
     return sizes
 
 
-def _in_group_order(runs: Sequence[Int32Array], table_idx: Sequence[int], counts: Sequence[int]) -> Int32Array:
-    positions = [0] * len(runs)
-    parts = [np.zeros(0, np.int32)]
-    for idx, count in zip(table_idx, counts, strict=True):
-        if count:
-            parts.append(runs[idx][positions[idx] : positions[idx] + count])
-            positions[idx] += count
-    return np.concatenate(parts)
+def _places_of_groups(symbols: Int32Array, counts: Sequence[int]) -> list[Int32Array]:
+    ends = itertools.accumulate(counts)
+    return [symbols[end - count : end] for end, count in zip(ends, counts, strict=True)]
+
+
+def _distribute(run: Int32Array, places: Sequence[Int32Array]) -> None:
+    start = 0
+    for place in places:
+        place[:] = run[start : start + place.size]
+        start += place.size
 
 
 def _crc(symbols: Int32Array) -> int:
-    return zlib.crc32(symbols.astype("<i4").tobytes())
+    return zlib.crc32(np.ascontiguousarray(symbols, "<i4"))

@@ -51,6 +51,7 @@ class StreamSummary:
         name: of the file.
         is_finished: index and trailer were written.
         is_complete: every frame of the source is coded.
+        level_idx: the level of the file, 0 if it has none.
         num_frames: of the whole windows.
         num_source_frames: frames the source was expected to have, 0 if unknown.
         width, height: pixels.
@@ -72,6 +73,7 @@ class StreamSummary:
     name: str
     is_finished: bool
     is_complete: bool
+    level_idx: int
     num_frames: int
     num_source_frames: int
     width: int
@@ -113,6 +115,7 @@ def summarize(reader: NvstReader) -> StreamSummary:
         name=str(reader.source.name),
         is_finished=reader.is_finished,
         is_complete=reader.is_complete,
+        level_idx=reader.level_idx,
         num_frames=reader.num_frames,
         num_source_frames=reader.header.num_source_frames,
         width=video.width,

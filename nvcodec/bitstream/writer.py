@@ -9,6 +9,7 @@ from nvcodec.bitstream.boxes import pack_box, pack_file_header
 from nvcodec.bitstream.content import ChunkContent, StreamHeader, WindowContent
 from nvcodec.bitstream.headers import BOX_HEADER, TRAILER, BoxType
 from nvcodec.bitstream.index import Index, WindowEntry, check_times, gather_window, pack_index, pack_trailer
+from nvcodec.bitstream.levels import file_level
 from nvcodec.bitstream.metadata import pack_metadata
 from nvcodec.bitstream.payloads import pack_chunk, pack_shared, pack_stream, pack_window, pack_window_mask
 from nvcodec.bitstream.scan import check_window_position
@@ -34,6 +35,7 @@ class NvstWriter:
         self._offset = 0
         self._sequence = 0
         self._windows: list[WindowEntry] = []
+        self._levels: list[int] = []
         self._is_finished = False
         self._write(pack_file_header())
         self._write_box(BoxType.STREAM, pack_stream(header))
@@ -83,6 +85,7 @@ class NvstWriter:
             self._write_box(BoxType.CHUNK, payload)
         self._flush()
         self._windows.append(entry)
+        self._levels.append(window.header.level_idx)
         parts = {
             "mask": len(payloads[1]),
             "shared": len(payloads[2]),
@@ -103,12 +106,15 @@ class NvstWriter:
         if self._is_finished:
             raise MalformedError("the file is finished", "finish")
         index_offset = self._offset
-        self._write_box(BoxType.INDEX, pack_index(Index(tuple(self._windows), is_complete)))
+        self._write_box(BoxType.INDEX, pack_index(self._index(is_complete)))
         file_bytes = self._offset + BOX_HEADER.size + TRAILER.size
         trailer = pack_trailer(index_offset, self._offset - index_offset, file_bytes)
         self._write_box(BoxType.TRAILER, trailer)
         self._flush()
         self._is_finished = True
+
+    def _index(self, is_complete: bool) -> Index:
+        return Index(tuple(self._windows), file_level(self._levels), is_complete)
 
     def _check_window(self, window: WindowContent, chunks: Sequence[ChunkContent], place: str) -> None:
         window.validate()
@@ -118,6 +124,8 @@ class NvstWriter:
             raise MalformedError("the chunks are not those of the window header, in order", place)
         for chunk in chunks:
             chunk.validate(window)
+            duration = chunk.end_pts - int(chunk.pts[0])
+            self._header.check_rate(window.header, chunk.num_frames, duration, f"{place} chunk {chunk.chunk_idx}")
 
     def _entry(
         self, payloads: Sequence[bytes], chunk_payloads: Sequence[bytes], chunks: Sequence[ChunkContent]

@@ -59,6 +59,7 @@ def _stream_block(summary: StreamSummary) -> str:
         ),
         ("frames", f"{summary.num_frames} in {summary.duration_s:.3f} s ({summary.frame_rate:.4g} per second)"),
         ("parts", f"{len(summary.windows)} windows, {chunks} chunks"),
+        ("level", str(summary.level_idx) if summary.level_idx else "none: beyond every level"),
         ("kappa", f"{summary.kappa:.4f} of the parameters are shared"),
         ("rate", f"{summary.bpp:.5f} bits per pixel, {summary.bits_per_parameter:.3f} bits per stored parameter"),
     ]

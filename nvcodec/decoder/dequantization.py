@@ -13,16 +13,16 @@ def chunk_parameters(window: WindowContent, chunk: ChunkContent) -> npt.NDArray[
 
     An own parameter's step is its tensor's step times ``2 ** own_step_shift``.
     """
+    theta = np.empty(window.mask.shape, dtype=np.float32)
+    theta[window.mask] = window.shared
+    theta[~window.mask] = chunk.own
     layout = window.header.network.layout
-    symbols = np.empty(window.mask.shape, dtype=np.int32)
-    symbols[window.mask] = window.shared
-    symbols[~window.mask] = chunk.own
-    theta = np.empty(symbols.shape, dtype=np.float32)
     for tensor, step_idx, shift in zip(layout, window.header.step_idx, chunk.own_step_shift, strict=True):
         where = slice(tensor.offset, tensor.offset + tensor.size)
-        step = step_size(step_idx)
-        steps = np.where(window.mask[where], step, step * 2.0**shift)
-        theta[where] = symbols[where] * steps
+        # Symbols have 16 bits and steps 4: their products are exact.
+        theta[where] *= np.float32(step_size(step_idx))
+        if shift:
+            theta[where][~window.mask[where]] *= np.float32(2.0**shift)
     return theta
 
 
@@ -30,4 +30,4 @@ def chunk_embeddings(chunk: ChunkContent) -> npt.NDArray[np.float32]:
     """Embeddings (T, C, h, w) of a chunk's frames: each symbol times the chunk's embedding step; exact in float32."""
     if chunk.embeddings is None:
         raise ValueError("the chunk's network takes no embeddings")
-    return (chunk.embeddings * step_size(chunk.embedding_step_idx)).astype(np.float32)
+    return chunk.embeddings.astype(np.float32) * np.float32(step_size(chunk.embedding_step_idx))

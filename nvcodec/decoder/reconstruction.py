@@ -80,7 +80,7 @@ def _network_inputs(window: WindowContent, chunk: ChunkContent) -> np.ndarray[tu
     header = window.header
     if header.network.has_embedding:
         return chunk_embeddings(chunk)
-    if not header.time_over_window:
+    if not header.time_length:
         return time_encoding(range(len(chunk.pts)), len(chunk.pts), header.network)
-    first = sum(header.chunk_lengths[: chunk.chunk_idx])
-    return time_encoding(range(first, first + len(chunk.pts)), sum(header.chunk_lengths), header.network)
+    first = header.time_offset + sum(header.chunk_lengths[: chunk.chunk_idx])
+    return time_encoding(range(first, first + len(chunk.pts)), header.time_length, header.network)

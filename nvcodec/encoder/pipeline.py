@@ -117,8 +117,8 @@ class _EncodeSession:
         self._start = time.monotonic()
         self._frames_coded = 0
         with writing_reported(output.path):
-            header = StreamHeader(video.format, video.time_base, video.num_frames or 0)
-            self._writer = NvstWriter(output.file, header)
+            self._stream = StreamHeader(video.format, video.time_base, video.num_frames or 0)
+            self._writer = NvstWriter(output.file, self._stream)
             self._writer.write_metadata(_metadata(config))
 
     def run(self) -> EncodeResult:
@@ -138,7 +138,7 @@ class _EncodeSession:
         return self._result(is_complete)
 
     def _encode_window(self, window: Window, window_idx: int) -> None:
-        job = prepare_window(window, window_idx, self._frames_coded, self._video.format, self._config, self._device)
+        job = prepare_window(window, window_idx, self._frames_coded, self._stream, self._config, self._device)
         self._tell(job, Stage.PLAN, seconds_left=self._rest_of_video(job, estimate_seconds(job, self._config)))
         self._tell(job, Stage.MASK)
         choose_mask(job, self._config)

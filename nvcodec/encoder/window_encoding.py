@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from nvcodec.bitstream import ChunkContent, WindowContent, WindowHeader
+from nvcodec.bitstream import ChunkContent, StreamHeader, WindowContent, WindowHeader, smallest_level
 from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.quantization import quantize_embeddings, quantize_parameters
@@ -22,7 +23,6 @@ from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.fit import FitProgress, fit, seconds_per_epoch
 from nvcodec.training.losses import Loss, distortion
 from nvcodec.training.window_model import WindowModel
-from nvcodec.video.format import VideoFormat
 
 EMBEDDING_BATCH = 8
 
@@ -35,7 +35,7 @@ class WindowJob:
         window_idx, first_frame: its place in the video.
         spec: the network of its chunks.
         chunks: its frames, on the training device.
-        pts, durations: per chunk, (T,) times of the frames.
+        pts, durations: per chunk, (T,) times of the frames, in units of ``time_base`` seconds.
         model: its untrained networks.
         generator: source of everything random in this window.
     """
@@ -46,6 +46,7 @@ class WindowJob:
     chunks: tuple[ChunkFrames, ...]
     pts: tuple[tuple[int, ...], ...]
     durations: tuple[tuple[int, ...], ...]
+    time_base: Fraction
     model: WindowModel
     generator: torch.Generator
 
@@ -54,12 +55,17 @@ class WindowJob:
         """Frames of each chunk."""
         return tuple(len(chunk) for chunk in self.chunks)
 
+    @property
+    def chunk_times(self) -> tuple[tuple[int, Fraction], ...]:
+        """Frames of each chunk, and seconds for which they are shown."""
+        return tuple((len(durations), sum(durations) * self.time_base) for durations in self.durations)
+
 
 def prepare_window(
     window: Window,
     window_idx: int,
     first_frame: int,
-    video_format: VideoFormat,
+    stream: StreamHeader,
     config: EncoderConfig,
     device: torch.device,
 ) -> WindowJob:
@@ -68,7 +74,7 @@ def prepare_window(
     Each window has a generator of its own, so that its bytes do not depend on the windows before it.
     """
     preset = config.resolved_preset()
-    spec = window_network(config, video_format, window.chunk_lengths)
+    spec = window_network(config, stream.format, window.chunk_lengths)
     generator = torch.Generator().manual_seed(config.seed + window_idx)
     starts = np.cumsum((0, *window.chunk_lengths))
     slices = [window.frames[start:end] for start, end in itertools.pairwise(starts)]
@@ -76,9 +82,10 @@ def prepare_window(
         window_idx=window_idx,
         first_frame=first_frame,
         spec=spec,
-        chunks=tuple(ChunkFrames.of(frames, video_format, device) for frames in slices),
+        chunks=tuple(ChunkFrames.of(frames, stream.format, device) for frames in slices),
         pts=tuple(tuple(frame.pts for frame in frames) for frames in slices),
         durations=tuple(tuple(frame.duration for frame in frames) for frames in slices),
+        time_base=stream.time_base,
         model=WindowModel(
             spec, window.chunk_lengths, generator=generator, device=device, encoder_width=preset.encoder_width
         ),
@@ -143,8 +150,9 @@ def quantize_window(job: WindowJob, config: EncoderConfig) -> tuple[WindowConten
         chunk_lengths=job.chunk_lengths,
         network=job.spec,
         granularity=config.granularity,
-        time_over_window=model.time_over_window,
         step_idx=parameters.step_idx,
+        time_length=sum(job.chunk_lengths) if model.time_over_window else 0,
+        level_idx=smallest_level(job.spec, job.chunk_times),
     )
     chunks = []
     for chunk_idx, own in enumerate(parameters.own):

@@ -58,7 +58,7 @@ def make_window(
     units = unit_indices(network, granularity)
     mask = (rng.random(units.max() + 1) < kappa)[units]
     steps = tuple(int(step) for step in rng.integers(0, 256, num_tensors))
-    header = WindowHeader(window_idx, first_frame, lengths, network, granularity, False, steps)
+    header = WindowHeader(window_idx, first_frame, lengths, network, granularity, steps)
     num_own = int(np.count_nonzero(~mask))
     chunks = []
     for chunk_idx, length in enumerate(lengths):

@@ -118,8 +118,8 @@ def test_wide_symbols_need_their_flag() -> None:
 
 def test_time_over_window_round_trip() -> None:
     window, chunks = make_window(network=NERV)
-    window = dataclasses.replace(window, header=dataclasses.replace(window.header, time_over_window=True))
-    assert open_bytes(make_file([(window, chunks)])).read_window(0).header.time_over_window
+    window = dataclasses.replace(window, header=dataclasses.replace(window.header, time_offset=1, time_length=40))
+    assert open_bytes(make_file([(window, chunks)])).read_window(0).header == window.header
 
 
 def test_byte_counts_add_up() -> None:
@@ -216,7 +216,7 @@ def header_with(**changes: Any) -> tuple[WindowContent, list[ChunkContent]]:
         (lambda: header_with(network=dataclasses.replace(HNERV, base_width=1)), "does not cover"),
         (lambda: make_window(network=dataclasses.replace(HNERV, num_outputs=1)), "num_outputs is 1, not 3"),
         (lambda: header_with(network=dataclasses.replace(HNERV, base_channels=2**17)), "base_channels is 131072"),
-        (lambda: header_with(time_over_window=True), "time_over_window with embeddings"),
+        (lambda: header_with(time_length=99), "time_length with embeddings"),
     ],
 )
 def test_the_writer_refuses_and_writes_nothing(content: Any, reason: str) -> None:

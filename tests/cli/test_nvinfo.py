@@ -27,7 +27,7 @@ def write_file(path: Path, num_windows: int = 1, is_finished: bool = True, is_co
         writer = NvstWriter(file, StreamHeader(VideoFormat(8, 4), Fraction(1, 25), 10))
         writer.write_metadata({"title": "bell\a"})
         for idx in range(num_windows):
-            header = WindowHeader(idx, 2 * idx, (2,), NETWORK, MaskGranularity.WEIGHT, False, zeros)
+            header = WindowHeader(idx, 2 * idx, (2,), NETWORK, MaskGranularity.WEIGHT, zeros)
             chunk = ChunkContent(0, np.arange(2) + 2 * idx, np.ones(2, np.int64), zeros, own)
             writer.write_window(WindowContent(header, mask, shared), [chunk])
         if is_finished:

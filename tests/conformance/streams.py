@@ -104,7 +104,7 @@ HAND_MADE: dict[str, dict[str, Any]] = {
     "enerv silu row": {
         "network": dataclasses.replace(_SMALL_ENERV, **_SILU),
         "granularity": MaskGranularity.ROW,
-        "time_over_window": True,
+        "time": (3, 20),
     },
     "nerv kernel partly shared": {"network": _SMALL_NERV, "granularity": KERNEL, "first_pts": -1000},
     "nerv wide": {
@@ -131,7 +131,7 @@ def hand_made(
     kappa: float = 0.6,
     spread: float = 20.0,
     first_pts: int = -3,
-    time_over_window: bool = False,
+    time: tuple[int, int] = (0, 0),
     format: VideoFormat = _SMALL,
     num_windows: int = 1,
     is_finished: bool = True,
@@ -146,9 +146,7 @@ def hand_made(
         mask = (rng.random(units.max() + 1) < kappa)[units]
         steps = _steps(network, max(spread, 1.0))
         first_frame = writer.num_frames
-        header = WindowHeader(
-            window_idx, first_frame, lengths, network, granularity, time_over_window, steps, wide_symbols=spread > 40
-        )
+        header = WindowHeader(window_idx, first_frame, lengths, network, granularity, steps, spread > 40, *time)
         chunks = []
         for chunk_idx, length in enumerate(lengths):
             chunk = _chunk(rng, header, chunk_idx, length, int(np.count_nonzero(~mask)), spread, first_pts)

@@ -36,7 +36,6 @@ def make_content(seed: int, largest: int = 127) -> tuple[WindowContent, ChunkCon
         chunk_lengths=(1,),
         network=SPEC,
         granularity=MaskGranularity.WEIGHT,
-        time_over_window=False,
         step_idx=tuple(int(idx) for idx in rng.integers(0, NUM_STEPS, NUM_TENSORS)),
     )
     chunk = ChunkContent(

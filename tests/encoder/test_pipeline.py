@@ -125,7 +125,7 @@ def test_every_backbone_and_kappa(tmp_path: Path, backbone: Backbone, kappa: flo
         window = reader.read_window(0)
     assert window.header.network.backbone is backbone
     assert window.header.chunk_lengths == (3, 2)
-    assert window.header.time_over_window == (kappa == 1 and backbone is not Backbone.HNERV)
+    assert bool(window.header.time_length) == (kappa == 1 and backbone is not Backbone.HNERV)
     assert len(window.shared) == window.mask.sum()
 
 

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from fractions import Fraction
+
+import pytest
+
+from nvcodec.bitstream.headers import MAX_MACS_PER_PIXEL
+from nvcodec.bitstream.levels import LEVELS, Level, file_level, smallest_level, window_memory
+from nvcodec.bitstream.network_spec import Backbone, NetworkSpec
+from nvcodec.errors import MalformedError
+from nvcodec.networks.design import NetworkDesign, solve_network
+from tests.bitstream.nvst_samples import HNERV, make_file, make_window, open_bytes, read_everything
+
+# Chunks of 150 frames at the rates of the clips: Big Buck Bunny and Elephants Dream have 25 and 24, UVG 120.
+BBB, UVG = Fraction(150, 25), Fraction(150, 120)
+
+
+def authors(backbone: Backbone, width: int, height: int, num_parameters: int, **changes: object) -> NetworkSpec:
+    design = dataclasses.replace(NetworkDesign.of_authors(backbone), **changes)  # type: ignore[arg-type]
+    return solve_network(design, width, height, 150, num_parameters)
+
+
+PAPER = {
+    "chunk network, 1080p": (authors(Backbone.NERV, 1920, 1080, 6_574_000), BBB, 3),
+    "chunk network, UVG": (authors(Backbone.NERV, 1920, 1080, 6_574_000), UVG, 4),
+    "half-size chunk network, UVG": (authors(Backbone.NERV, 1920, 1080, 3_356_000), UVG, 4),
+    "NeRV, 720p": (authors(Backbone.NERV, 1280, 720, 6_000_000), BBB, 2),
+    "NeRV-L, 720p": (authors(Backbone.NERV, 1280, 720, 12_520_000), BBB, 4),
+    "E-NeRV, 720p": (authors(Backbone.ENERV, 1280, 720, 6_000_000), BBB, 2),
+    "E-NeRV, 720p, authors' size": (authors(Backbone.ENERV, 1280, 720, 12_490_000), BBB, 4),
+    "HNeRV, 1280x640": (authors(Backbone.HNERV, 1280, 640, 6_000_000), BBB, 2),
+    "HNeRV, 1920x960": (authors(Backbone.HNERV, 1920, 960, 6_000_000, strides=(5, 4, 4, 3, 2)), UVG, 4),
+}
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_every_network_of_the_paper_fits_a_level(name: str) -> None:
+    network, duration_s, expected = PAPER[name]
+    assert network.macs_per_frame <= MAX_MACS_PER_PIXEL * network.coded_width * network.coded_height
+    assert smallest_level(network, [(150, duration_s)]) == expected
+
+
+def test_levels_contain_each_other() -> None:
+    assert list(LEVELS) == [1, 2, 3, 4, 5, 6]
+    for small, large in itertools.pairwise(LEVELS.values()):
+        for field in dataclasses.fields(Level):
+            assert getattr(small, field.name) <= getattr(large, field.name)
+
+
+def test_the_memory_of_a_window_follows_the_specification() -> None:
+    positions, frames = HNERV.base_height * HNERV.base_width, 7
+    activations = [HNERV.base_channels * positions, HNERV.num_outputs * HNERV.coded_height * HNERV.coded_width]
+    grid = positions
+    for stage in HNERV.stages:
+        grid *= stage.stride**2
+        activations.append(stage.channels * grid)
+    expected = 32 * HNERV.num_parameters + 32 * HNERV.embedding_channels * positions * frames
+    assert window_memory(HNERV, frames) == expected + 4 * sum(activations) + 8 * max(activations)
+
+
+@pytest.mark.parametrize(("levels", "expected"), [([], 0), ([1, 3, 2], 3), ([1, 0, 2], 0), ([0], 0)])
+def test_the_level_of_a_file(levels: list[int], expected: int) -> None:
+    assert file_level(levels) == expected
+    windows = []
+    for idx, level_idx in enumerate(levels):
+        window, chunks = make_window(idx, 3 * idx, seed=idx)
+        header = dataclasses.replace(window.header, level_idx=level_idx)
+        windows.append((dataclasses.replace(window, header=header), chunks))
+    data = make_file(windows)
+    assert open_bytes(data).level_idx == expected
+    read_everything(data)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"max_pixels": 7}, "above its level 1: [0-9]+ pixels"),
+        ({"max_parameters": 7}, "above its level 1: [0-9]+ parameters"),
+        ({"max_memory": 7}, "above its level 1: [0-9]+ bytes"),
+        ({"max_macs_per_s": 7}, "above its level 1: [0-9]+ multiply-accumulates per second"),
+    ],
+)
+def test_a_window_above_its_level_is_refused(
+    monkeypatch: pytest.MonkeyPatch, change: dict[str, int], reason: str
+) -> None:
+    window, chunks = make_window()
+    header = dataclasses.replace(window.header, level_idx=1)
+    data = make_file([(dataclasses.replace(window, header=header), chunks)])
+    unfinished = make_file([(dataclasses.replace(window, header=header), chunks)], is_finished=False)
+    monkeypatch.setitem(LEVELS, 1, dataclasses.replace(LEVELS[1], **change))
+    for file in (data, unfinished):
+        with pytest.raises(MalformedError, match=reason):
+            read_everything(file)
+    with pytest.raises(MalformedError, match=reason):
+        make_file([(dataclasses.replace(window, header=header), chunks)])
+
+
+def test_no_level_holds_what_is_too_fast() -> None:
+    window, _ = make_window()
+    network = window.header.network
+    assert smallest_level(network, [(2, Fraction(1, 25))]) == 1
+    assert smallest_level(network, [(2, Fraction(1, 25)), (2, Fraction(1, 10**12))]) == 0
