@@ -83,9 +83,9 @@ FILE_HEADER = Record(
         Field("profile", "u8", "arithmetic of the networks", labels=Profile),
         Field("reserved", "u8", "", 0, 0),
         Field(
-            "incompatible_flags", "u32", "reserved bits: a reader refuses any that it does not know; none is defined"
+            "incompatible_flags", "u32", "reserved: a reader refuses any bit it does not know; none is defined"
         ),
-        Field("compatible_flags", "u32", "unused bits: a reader ignores those that it does not know; none is defined"),
+        Field("compatible_flags", "u32", "unused: a reader ignores the bits it does not know; none is defined"),
         Field("header_crc", "u32", "CRC-32 of the bytes before it"),
     ),
 )
