@@ -111,4 +111,4 @@ def _distribute(run: Int32Array, places: Sequence[Int32Array]) -> None:
 
 
 def _crc(symbols: Int32Array) -> int:
-    return zlib.crc32(memoryview(np.ascontiguousarray(symbols, "<i4")))
+    return zlib.crc32(np.ascontiguousarray(symbols, "<i4").data)
