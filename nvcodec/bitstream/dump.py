@@ -25,12 +25,22 @@ def dump(reader: NvstReader) -> Iterator[str]:
     yield f"file header at byte 0, {FILE_HEADER.size} bytes"
     for name, text in FILE_HEADER.lines(values):
         yield f"    {name}: {text}"
-    parser = _Parser(reader)
-    for box in iter_boxes(reader.source, reader.limits):
+    for box, cursor in traced_boxes(reader):
         header = box.header
         size = header.end - header.offset
         yield f"{header.place}, {size} bytes, sequence {header.sequence}, payload_crc {header.payload_crc:08x}"
-        yield from _lines(parser.parse(box), header.offset + BOX_HEADER.size)
+        yield from _lines(cursor, header.offset + BOX_HEADER.size)
+
+
+def traced_boxes(reader: NvstReader) -> Iterator[tuple[Box, Cursor]]:
+    """All boxes in order, each with a cursor whose trace has every record of its payload.
+
+    Raises:
+        BitstreamError: a box is damaged.
+    """
+    parser = _Parser(reader)
+    for box in iter_boxes(reader.source, reader.limits):
+        yield box, parser.parse(box)
 
 
 def _lines(cursor: Cursor, start: int) -> Iterator[str]:

@@ -7,8 +7,11 @@ the same record or is known from elsewhere). All integers are little-endian (spe
 from __future__ import annotations
 
 import enum
+import itertools
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,6 +32,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "i32": np.dtype("<i4"),
     "i64": np.dtype("<i8"),
 }
+_STRUCT_CODES = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "i8": "b", "i16": "h", "i32": "i", "i64": "q"}
 
 
 @dataclass(frozen=True)
@@ -52,16 +56,26 @@ class Field:
     labels: type[enum.IntEnum] | None = None
     is_text: bool = False
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype[Any]:
         """The numpy type of one value."""
         return _DTYPES[self.kind]
 
-    @property
+    @cached_property
     def range(self) -> tuple[int, int]:
         """Lowest and highest allowed value."""
         info = np.iinfo(self.dtype)
         return (int(info.min) if self.low is None else self.low, int(info.max) if self.high is None else self.high)
+
+    @cached_property
+    def is_free(self) -> bool:
+        """True if every value of the type is allowed."""
+        return self.labels is None and self.low is None and self.high is None
+
+    @cached_property
+    def known(self) -> frozenset[int]:
+        """The values that have names."""
+        return frozenset(int(label) for label in self.labels or ())
 
     def check(self, value: int, place: str) -> None:
         """Raise if ``value`` is not allowed.
@@ -70,7 +84,7 @@ class Field:
             UnsupportedError: the value has no name.
             MalformedError: the value is out of range.
         """
-        if self.labels is not None and value not in [int(label) for label in self.labels]:
+        if self.labels is not None and value not in self.known:
             raise UnsupportedError(f"{self.name} {value} is unknown", place)
         low, high = self.range
         if not low <= value <= high:
@@ -100,15 +114,17 @@ class Array:
     low: int | None = None
     high: int | None = None
 
-    @property
+    @cached_property
     def element(self) -> Field:
         """One element, as a field."""
         return Field(self.name, self.kind, self.meaning, self.low, self.high)
 
     def check(self, values: IntArray, place: str) -> None:
         """Raise MalformedError if any element is out of range."""
+        if self.element.is_free or not values.size:
+            return
         low, high = self.element.range
-        if values.size and not (low <= values.min() and values.max() <= high):
+        if not (low <= values.min() and values.max() <= high):
             outside = values[(values < low) | (values > high)][0]
             raise MalformedError(f"{self.name} contains {outside}, allowed is {low}..{high}", place)
 
@@ -135,10 +151,22 @@ class Record:
     name: str
     parts: tuple[Field | Array, ...]
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Bytes of the fields; arrays not counted."""
         return sum(part.dtype.itemsize for part in self.parts if isinstance(part, Field))
+
+    @cached_property
+    def _runs(self) -> tuple[Array | tuple[struct.Struct, tuple[Field, ...]], ...]:
+        """The parts as they are parsed: fields that follow each other at once, arrays one by one."""
+        runs: list[Array | tuple[struct.Struct, tuple[Field, ...]]] = []
+        for is_field, parts in itertools.groupby(self.parts, lambda part: isinstance(part, Field)):
+            if is_field:
+                fields = tuple(part for part in parts if isinstance(part, Field))
+                runs.append((struct.Struct("<" + "".join(_STRUCT_CODES[part.kind] for part in fields)), fields))
+            else:
+                runs.extend(part for part in parts if isinstance(part, Array))
+        return tuple(runs)
 
     def pack(self, values: PackValues) -> bytes:
         """The record's bytes.
@@ -173,18 +201,19 @@ class Record:
         """
         start = cursor.position
         values = Values({}, {})
-        for part in self.parts:
-            if isinstance(part, Field):
-                data = cursor.take(part.dtype.itemsize)
-                number = int.from_bytes(data, "little", signed=part.kind.startswith("i"))
-                part.check(number, cursor.place)
-                values.fields[part.name] = number
-            else:
-                count = values.fields[part.count] if part.count in values.fields else counts[part.count]
-                dtype = part.element.dtype
+        for run in self._runs:
+            if isinstance(run, Array):
+                count = values.fields[run.count] if run.count in values.fields else counts[run.count]
+                dtype = run.element.dtype
                 elements = np.frombuffer(cursor.take(count * dtype.itemsize), dtype)
-                part.check(elements, cursor.place)
-                values.arrays[part.name] = elements
+                run.check(elements, cursor.place)
+                values.arrays[run.name] = elements
+                continue
+            layout, fields = run
+            for part, number in zip(fields, layout.unpack(cursor.take(layout.size)), strict=True):
+                if not part.is_free:
+                    part.check(number, cursor.place)
+                values.fields[part.name] = number
         cursor.trace.append((start, self, values))
         return values
 

@@ -1,0 +1,1 @@
+"""Fuzzing the reader: sound files, mutations of them, and what the reader makes of those."""
