@@ -117,7 +117,9 @@ class Record:
             is_over_limit = isinstance(refused, LimitError)
             self.slowest_refusal_s = max(self.slowest_refusal_s, time.perf_counter() - start)
             self.reasons[f"{type(refused).__name__}: {re.sub('[0-9]+', 'N', refused.reason)}"] += 1
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a panic of a library is no Exception
             self.findings.append((f"{type(error).__name__} escaped: {error}", data))
         self.slowest_s = max(self.slowest_s, time.perf_counter() - start)
         if reconstruct and windows:
