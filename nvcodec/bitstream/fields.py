@@ -121,10 +121,8 @@ class Array:
 
     def check(self, values: IntArray, place: str) -> None:
         """Raise MalformedError if any element is out of range."""
-        if self.element.is_free or not values.size:
-            return
         low, high = self.element.range
-        if not (low <= values.min() and values.max() <= high):
+        if values.size and not (low <= values.min() and values.max() <= high):
             outside = values[(values < low) | (values > high)][0]
             raise MalformedError(f"{self.name} contains {outside}, allowed is {low}..{high}", place)
 
@@ -206,7 +204,8 @@ class Record:
                 count = values.fields[run.count] if run.count in values.fields else counts[run.count]
                 dtype = run.element.dtype
                 elements = np.frombuffer(cursor.take(count * dtype.itemsize), dtype)
-                run.check(elements, cursor.place)
+                if not run.element.is_free:
+                    run.check(elements, cursor.place)
                 values.arrays[run.name] = elements
                 continue
             layout, fields = run
