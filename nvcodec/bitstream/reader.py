@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from functools import cached_property
-from typing import BinaryIO, Self
+from typing import Self
 
-from nvcodec.bitstream.boxes import Box, check_payload, parse_box_header, parse_file_header
+from nvcodec.bitstream.boxes import Box, check_payload, parse_box_header, parse_file_header, type_name
 from nvcodec.bitstream.content import ChunkContent, StreamHeader, WindowContent, WindowHeader
 from nvcodec.bitstream.headers import BOX_HEADER, FILE_HEADER, MAGIC, STREAM, TRAILER, BoxType
 from nvcodec.bitstream.index import ChunkEntry, Index, WindowEntry, parse_index, parse_trailer
@@ -21,7 +20,7 @@ from nvcodec.bitstream.payloads import (
     parse_window_mask,
 )
 from nvcodec.bitstream.scan import check_window_position, scan_file
-from nvcodec.bitstream.source import ByteSource, split_boxes
+from nvcodec.bitstream.source import ByteSource, Readable, open_byte_source, split_boxes
 from nvcodec.errors import BitstreamError, ConfigError, MalformedError, TruncatedError
 
 PARTS = ("mask", "shared", "own", "embeddings", "overhead")
@@ -34,11 +33,12 @@ _TRAILER_BYTES = BOX_HEADER.size + TRAILER.size
 class NvstReader:
     """A .nvst file as integers.
 
-    Opening reads the file header, the stream header, the trailer and the index; where trailer and index are missing it
-    goes over the boxes and keeps the whole windows. A window costs one read, a chunk one more.
+    Opening takes three reads: file header, stream header and the box header behind it; the trailer; the index. Where
+    trailer and index are missing it goes over the boxes and keeps the whole windows. A window costs one read, a chunk
+    one more. Nothing is read ahead.
 
     Args:
-        source: path, or seekable binary file object (which stays open).
+        source: path, ``http://`` or other address, bytes, or seekable binary file object (which stays open).
         limits: what to refuse.
 
     Raises:
@@ -46,8 +46,8 @@ class NvstReader:
         BitstreamError: it is not a .nvst file, is damaged, or is over a limit.
     """
 
-    def __init__(self, source: str | os.PathLike[str] | BinaryIO, limits: Limits | None = None) -> None:
-        self._source = ByteSource(source)
+    def __init__(self, source: Readable, limits: Limits | None = None) -> None:
+        self._source = open_byte_source(source)
         self._limits = limits or Limits()
         try:
             self.header = self._read_front()
@@ -105,13 +105,12 @@ class NvstReader:
         Raises:
             BitstreamError: the box behind the stream header is damaged.
         """
-        if self._source.size < _FRONT_BYTES + BOX_HEADER.size:
+        if len(self._next_header) < BOX_HEADER.size:
             return {}
-        place = f"box header at byte {_FRONT_BYTES}"
-        header = parse_box_header(self._source.read(_FRONT_BYTES, BOX_HEADER.size, place), _FRONT_BYTES)
+        header = parse_box_header(self._next_header, _FRONT_BYTES)
         if header.box_type != BoxType.METADATA or header.end > self._source.size:
             return {}
-        box = self._source.read_box(_FRONT_BYTES, self._limits)
+        box = self._source.read_payload(header, self._limits)
         return parse_metadata(box.payload, self._limits.max_metadata_bytes, header.place)
 
     def read_window_header(self, window_idx: int) -> tuple[WindowHeader, int]:
@@ -221,16 +220,21 @@ class NvstReader:
         """
         entry = self._chunk_entry(window_idx, chunk_idx)
         place = f"window {window_idx} chunk {chunk_idx} at byte {entry.offset}"
-        self._limits.check_box(entry.box_bytes, place)
-        boxes = split_boxes(self._source.read(entry.offset, entry.box_bytes, place), entry.offset)
+        return self._read_one(BoxType.CHUNK, entry.offset, entry.box_bytes, place)
+
+    def _read_one(self, box_type: BoxType, offset: int, size: int, place: str) -> Box:
+        """The box of ``size`` bytes at ``offset``, in one read."""
+        self._limits.check_box(size, place)
+        boxes = split_boxes(self._source.read(offset, size, place), offset)
         if len(boxes) != 1:
-            raise MalformedError(f"{len(boxes)} boxes in the place of one CHNK", place)
-        boxes[0].require_type(BoxType.CHUNK)
+            raise MalformedError(f"{len(boxes)} boxes in the place of one {type_name(box_type)}", place)
+        boxes[0].require_type(box_type)
         return boxes[0]
 
     def _read_front(self) -> StreamHeader:
         place = "file header at byte 0"
-        data = self._source.read(0, min(_FRONT_BYTES, self._source.size), place)
+        start = self._source.read_start(_FRONT_BYTES + BOX_HEADER.size)
+        data, self._next_header = start[:_FRONT_BYTES], start[_FRONT_BYTES:]
         if len(data) < _FRONT_BYTES and MAGIC.to_bytes(8, "little").startswith(data[:8]):
             raise TruncatedError(f"the file ends at byte {len(data)}, before its first frame", place)
         parse_file_header(data[: FILE_HEADER.size])
@@ -254,10 +258,7 @@ class NvstReader:
 
     def _read_index(self, trailer: Box) -> Index:
         offset = parse_trailer(trailer.cursor(), trailer.header.offset, self._source.size)
-        box = self._source.read_box(offset, self._limits)
-        box.require_type(BoxType.INDEX)
-        if box.header.end != trailer.header.offset:
-            raise MalformedError("the index does not end where the trailer begins", box.header.place)
+        box = self._read_one(BoxType.INDEX, offset, trailer.header.offset - offset, f"INDX box at byte {offset}")
         return parse_index(box.cursor(), self._limits, _FRONT_BYTES, offset)
 
     def _scan(self) -> Index:
