@@ -103,7 +103,15 @@ def test_modules_are_short(path: Path) -> None:
 LOADS = {
     "nvcodec": ["torch", "av", "numpy"],
     "nvcodec.bitstream": ["torch", "av"],
-    "nvcodec.cli.nvinfo": ["torch", "av", "nvcodec.networks", "nvcodec.decoder", "nvcodec.encoder"],
+    "nvcodec.cli.nvinfo": [
+        "torch",
+        "av",
+        "http.client",
+        "fsspec",
+        "nvcodec.networks",
+        "nvcodec.decoder",
+        "nvcodec.encoder",
+    ],
     "nvcodec.cli.nvdec": ["nvcodec.encoder", "nvcodec.training", "nvcodec.sharing"],
     "nvcodec.decoder.video_decoder": ["nvcodec.cli", "nvcodec.encoder", "nvcodec.training", "nvcodec.sharing"],
 }

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from functools import cached_property
-from typing import BinaryIO, Self
+from typing import Self
 
-from nvcodec.bitstream.boxes import Box, BoxHeader, check_payload, parse_box_header, parse_file_header
+from nvcodec.bitstream.boxes import Box, BoxHeader, check_payload, parse_box_header, parse_file_header, type_name
 from nvcodec.bitstream.content import ChunkContent, StreamHeader, WindowContent, WindowHeader
 from nvcodec.bitstream.headers import BOX_HEADER, FILE_HEADER, MAGIC, STREAM, TRAILER, BoxType
-from nvcodec.bitstream.index import ChunkEntry, Index, WindowEntry, parse_index, parse_trailer
+from nvcodec.bitstream.index import ChunkEntry, Index, WindowEntry, parse_front_index, parse_index, parse_trailer
 from nvcodec.bitstream.levels import file_level
 from nvcodec.bitstream.limits import Limits
 from nvcodec.bitstream.metadata import parse_metadata
@@ -22,8 +21,8 @@ from nvcodec.bitstream.payloads import (
     parse_window_mask,
 )
 from nvcodec.bitstream.scan import check_window_position, scan_file
-from nvcodec.bitstream.source import ByteSource, split_boxes
-from nvcodec.errors import BitstreamError, ConfigError, MalformedError, TruncatedError
+from nvcodec.bitstream.source import ByteSource, Readable, open_byte_source, split_boxes
+from nvcodec.errors import BitstreamError, ChecksumError, ConfigError, MalformedError, TruncatedError
 
 PARTS = ("mask", "shared", "own", "embeddings", "overhead")
 """Where the bytes of a file go."""
@@ -35,11 +34,12 @@ _TRAILER_BYTES = BOX_HEADER.size + TRAILER.size
 class NvstReader:
     """A .nvst file as integers.
 
-    Opening reads the file header, the stream header, the trailer and the index; where trailer and index are missing it
-    goes over the boxes and keeps the whole windows. A window costs one read, a chunk one more.
+    Opening takes three reads: file header, stream header and the box header behind it; the trailer; the index. A front
+    index saves one of them. Where there is no index it goes over the boxes and keeps the whole windows. A window costs
+    one read, a chunk one more. Nothing is read ahead.
 
     Args:
-        source: path, or seekable binary file object (which stays open).
+        source: path, ``http://`` or other address, bytes, or seekable binary file object (which stays open).
         limits: what to refuse.
 
     Raises:
@@ -47,14 +47,13 @@ class NvstReader:
         BitstreamError: it is not a .nvst file, is damaged, or is over a limit.
     """
 
-    def __init__(self, source: str | os.PathLike[str] | BinaryIO, limits: Limits | None = None) -> None:
-        self._source = ByteSource(source)
+    def __init__(self, source: Readable, limits: Limits | None = None) -> None:
+        self._source = open_byte_source(source)
         self._limits = limits or Limits()
         try:
             self.header = self._read_front()
-            trailer = self._find_trailer()
-            self.is_finished = trailer is not None
-            self._index = self._scan() if trailer is None else self._read_index(trailer)
+            self._front_index = self._find_front_index()
+            self.is_finished, self._index = self._find_index()
         except BaseException:
             self._source.close()
             raise
@@ -92,7 +91,7 @@ class NvstReader:
     @property
     def has_front_index(self) -> bool:
         """True if a copy of the index stands behind the stream header."""
-        return self._box_behind_front(BoxType.FRONT_INDEX) is not None
+        return self._front_index is not None
 
     @property
     def windows(self) -> tuple[WindowEntry, ...]:
@@ -121,11 +120,16 @@ class NvstReader:
         Raises:
             BitstreamError: the box behind the stream header is damaged.
         """
-        front_index = self._box_behind_front(BoxType.FRONT_INDEX)
-        header = self._box_behind_front(BoxType.METADATA, front_index.end if front_index else _FRONT_BYTES)
-        if header is None:
+        place, start = f"box header at byte {_FRONT_BYTES}", _FRONT_BYTES
+        if self._front_index is not None:
+            start = self._front_index.end
+        if self._source.size < start + BOX_HEADER.size:
             return {}
-        box = self._source.read_box(header.offset, self._limits)
+        data = self._next_header if start == _FRONT_BYTES else self._source.read(start, BOX_HEADER.size, place)
+        header = parse_box_header(data, start)
+        if header.box_type != BoxType.METADATA or header.end > self._source.size:
+            return {}
+        box = self._source.read_payload(header, self._limits)
         return parse_metadata(box.payload, self._limits.max_metadata_bytes, header.place)
 
     def read_window_header(self, window_idx: int) -> tuple[WindowHeader, int]:
@@ -235,16 +239,21 @@ class NvstReader:
         """
         entry = self._chunk_entry(window_idx, chunk_idx)
         place = f"window {window_idx} chunk {chunk_idx} at byte {entry.offset}"
-        self._limits.check_box(entry.box_bytes, place)
-        boxes = split_boxes(self._source.read(entry.offset, entry.box_bytes, place), entry.offset)
+        return self._read_one(BoxType.CHUNK, entry.offset, entry.box_bytes, place)
+
+    def _read_one(self, box_type: BoxType, offset: int, size: int, place: str) -> Box:
+        """The box of ``size`` bytes at ``offset``, in one read."""
+        self._limits.check_box(size, place)
+        boxes = split_boxes(self._source.read(offset, size, place), offset)
         if len(boxes) != 1:
-            raise MalformedError(f"{len(boxes)} boxes in the place of one CHNK", place)
-        boxes[0].require_type(BoxType.CHUNK)
+            raise MalformedError(f"{len(boxes)} boxes in the place of one {type_name(box_type)}", place)
+        boxes[0].require_type(box_type)
         return boxes[0]
 
     def _read_front(self) -> StreamHeader:
         place = "file header at byte 0"
-        data = self._source.read(0, min(_FRONT_BYTES, self._source.size), place)
+        start = self._source.read_start(_FRONT_BYTES + BOX_HEADER.size)
+        data, self._next_header = start[:_FRONT_BYTES], start[_FRONT_BYTES:]
         if len(data) < _FRONT_BYTES and MAGIC.to_bytes(8, "little").startswith(data[:8]):
             raise TruncatedError(f"the file ends at byte {len(data)}, before its first frame", place)
         parse_file_header(data[: FILE_HEADER.size])
@@ -254,12 +263,31 @@ class NvstReader:
             raise MalformedError(f"expected a STRM box of {STREAM.size} bytes", header.place)
         return parse_stream(check_payload(header, data[payload_start:]).cursor(), self._limits)
 
-    def _box_behind_front(self, box_type: BoxType, offset: int = _FRONT_BYTES) -> BoxHeader | None:
-        """The header of the box at ``offset`` if it is of that type and whole."""
-        if self._source.size < offset + BOX_HEADER.size:
+    def _find_index(self) -> tuple[bool, Index]:
+        """Whether the file is finished, and its index."""
+        if self._front_index is not None and (index := self._read_front_index(self._front_index)) is not None:
+            return True, index
+        trailer = self._find_trailer()
+        if trailer is None:
+            return False, self._scan()
+        return True, self._read_index(trailer)
+
+    def _find_front_index(self) -> BoxHeader | None:
+        """The header of the copy of the index behind the stream header, if there is one and it is whole."""
+        try:
+            header = parse_box_header(self._next_header, _FRONT_BYTES)
+        except BitstreamError:
             return None
-        header = parse_box_header(self._source.read(offset, BOX_HEADER.size, f"box header at byte {offset}"), offset)
-        return header if header.box_type == box_type and header.end <= self._source.size else None
+        return header if header.box_type == BoxType.FRONT_INDEX and header.end <= self._source.size else None
+
+    def _read_front_index(self, header: BoxHeader) -> Index | None:
+        """The index in front, if it is sound and that of a file of this length."""
+        try:
+            box = self._source.read_payload(header, self._limits)
+        except ChecksumError:
+            return None
+        index, file_bytes = parse_front_index(box.cursor(), self._limits, header.end)
+        return index if file_bytes == self._source.size else None
 
     def _find_trailer(self) -> Box | None:
         """The trailer if the file ends with one; whether a damaged end is damage or a cut is left to the scan."""
@@ -275,10 +303,7 @@ class NvstReader:
 
     def _read_index(self, trailer: Box) -> Index:
         offset = parse_trailer(trailer.cursor(), trailer.header.offset, self._source.size)
-        box = self._source.read_box(offset, self._limits)
-        box.require_type(BoxType.INDEX)
-        if box.header.end != trailer.header.offset:
-            raise MalformedError("the index does not end where the trailer begins", box.header.place)
+        box = self._read_one(BoxType.INDEX, offset, trailer.header.offset - offset, f"INDX box at byte {offset}")
         return parse_index(box.cursor(), self._limits, _FRONT_BYTES, offset)
 
     def _scan(self) -> Index:

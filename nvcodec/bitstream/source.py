@@ -1,35 +1,52 @@
-"""Bytes of a file by position, from a path or from any seekable binary file object."""
+"""Bytes of a file by position: from a path, an address, bytes or any seekable binary file object."""
 
 from __future__ import annotations
 
 import io
 import os
-from typing import BinaryIO
+import re
+from abc import ABC, abstractmethod
+from typing import BinaryIO, TypeAlias, TypeGuard, cast
 
-from nvcodec.bitstream.boxes import Box, check_payload, parse_box_header
+from nvcodec.bitstream.boxes import Box, BoxHeader, check_payload, parse_box_header
 from nvcodec.bitstream.headers import BOX_HEADER
 from nvcodec.bitstream.limits import Limits
-from nvcodec.errors import InputError, TruncatedError
+from nvcodec.errors import ConfigError, InputError, TruncatedError
+
+Readable: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+"""What a file is read from: a path, an address such as ``https://…``, its bytes, or a seekable binary file object."""
 
 
-class ByteSource:
-    """Random access to a file of known length; closes it only if it opened it.
+class ByteSource(ABC):
+    """Random access to bytes of known number.
 
     Args:
-        source: path or seekable binary file object.
-
-    Raises:
-        InputError: the file cannot be opened or is not seekable.
+        name: for errors, without secrets.
     """
 
-    def __init__(self, source: str | os.PathLike[str] | BinaryIO) -> None:
-        self._is_own = isinstance(source, (str, os.PathLike))
-        self.name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "stream")
-        try:
-            self._file: BinaryIO = open(source, "rb") if isinstance(source, (str, os.PathLike)) else source  # noqa: SIM115
-            self.size = self._file.seek(0, io.SEEK_END)
-        except (OSError, ValueError) as error:
-            raise InputError(_reason(error), str(self.name)) from error
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Number of bytes."""
+
+    @abstractmethod
+    def read_start(self, size: int) -> bytes:
+        """The first ``size`` bytes, or all if there are fewer. As the first read it costs no request for the size.
+
+        Raises:
+            InputError: they cannot be read.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of what this object opened."""
+
+    @abstractmethod
+    def _read_range(self, offset: int, size: int) -> bytes:
+        """``size`` bytes from ``offset``, which lie within the file."""
 
     def read(self, offset: int, size: int, place: str) -> bytes:
         """Exactly ``size`` bytes from ``offset``.
@@ -40,14 +57,20 @@ class ByteSource:
         """
         if offset + size > self.size:
             raise TruncatedError(f"the file ends at byte {self.size}, {size} bytes needed from {offset}", place)
-        try:
-            self._file.seek(offset)
-            data = self._file.read(size)
-        except (OSError, ValueError) as error:
-            raise InputError(_reason(error), str(self.name)) from error
+        data = self._read_range(offset, size) if size else b""
         if len(data) != size:
             raise TruncatedError(f"{len(data)} of {size} bytes could be read from {offset}", place)
         return data
+
+    def read_payload(self, header: BoxHeader, limits: Limits) -> Box:
+        """The box whose header is known already, its checksum verified.
+
+        Raises:
+            BitstreamError: it is damaged, cut off or over a limit.
+        """
+        limits.check_box(header.payload_bytes, header.place)
+        payload = self.read(header.offset + BOX_HEADER.size, header.payload_bytes, header.place)
+        return check_payload(header, payload)
 
     def read_box(self, offset: int, limits: Limits) -> Box:
         """The box at ``offset``, its checksums verified.
@@ -56,13 +79,104 @@ class ByteSource:
             BitstreamError: there is none, it is damaged, cut off or over a limit.
         """
         header = parse_box_header(self.read(offset, BOX_HEADER.size, f"box header at byte {offset}"), offset)
-        limits.check_box(header.payload_bytes, header.place)
-        return check_payload(header, self.read(offset + BOX_HEADER.size, header.payload_bytes, header.place))
+        return self.read_payload(header, limits)
+
+
+class FileSource(ByteSource):
+    """Bytes of a seekable binary file object.
+
+    Args:
+        file: the file object.
+        name: for errors.
+        is_own: close the file with this object.
+
+    Raises:
+        InputError: the file is not seekable.
+    """
+
+    def __init__(self, file: BinaryIO, name: str, *, is_own: bool) -> None:
+        super().__init__(name)
+        self._file = file
+        self._is_own = is_own
+        try:
+            self._size = file.seek(0, io.SEEK_END)
+        except (OSError, ValueError) as error:
+            self.close()
+            raise InputError(reason_of(error), name) from error
+
+    @property
+    def size(self) -> int:
+        """Number of bytes."""
+        return self._size
+
+    def read_start(self, size: int) -> bytes:
+        """The first ``size`` bytes, or all if there are fewer."""
+        return self._read_range(0, min(size, self._size))
 
     def close(self) -> None:
-        """Close the file if this object opened it."""
+        """Close the file if it is this object's own."""
         if self._is_own:
             self._file.close()
+
+    def _read_range(self, offset: int, size: int) -> bytes:
+        parts = []
+        try:
+            self._file.seek(offset)
+            # An unbuffered file may give less than was asked before it ends.
+            while size > 0 and (part := self._file.read(size)):
+                parts.append(part)
+                size -= len(part)
+        except (OSError, ValueError) as error:
+            raise InputError(reason_of(error), self.name) from error
+        return b"".join(parts)
+
+
+def open_byte_source(source: Readable) -> ByteSource:
+    """Open whatever a file can be read from.
+
+    Args:
+        source: ``http://`` and ``https://`` addresses are read in ranges; addresses of other schemes (``s3://``, …)
+            through the package fsspec; other text is a path. A file object stays open when the source is closed.
+
+    Raises:
+        ConfigError: it is none of these.
+        InputError: it cannot be opened, is not seekable, or needs a package that is not installed.
+    """
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return FileSource(io.BytesIO(source), "bytes", is_own=True)
+    name = source_name(source)
+    if isinstance(source, str) and (match := re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", source)):
+        if match[1].lower() in ("http", "https"):
+            # Few files come over the network, and the modules for it take a while to load.
+            from nvcodec.bitstream.http_source import HttpSource
+
+            return HttpSource(source)
+        return FileSource(_open_through_fsspec(source, name), name, is_own=True)
+    if isinstance(source, (str, os.PathLike)):
+        try:
+            return FileSource(open(source, "rb"), name, is_own=True)
+        except (OSError, ValueError) as error:
+            raise InputError(reason_of(error), name) from error
+    if not is_file_object(source):
+        raise ConfigError(f"{type(source).__name__} is neither a path, an address, bytes nor a binary file object")
+    return FileSource(source, name, is_own=False)
+
+
+def is_file_object(source: Readable) -> TypeGuard[BinaryIO]:
+    """True for what can be read and moved in as it is."""
+    return hasattr(source, "read") and hasattr(source, "seek") and not isinstance(source, io.TextIOBase)
+
+
+def source_name(source: Readable) -> str:
+    """What to call a source in messages: its path or address, without user, password and query, which may be secret."""
+    if isinstance(source, os.PathLike):
+        return os.fspath(source)
+    if not isinstance(source, str):
+        return str(getattr(source, "name", type(source).__name__))
+    if "://" not in source:
+        return source
+    address, has_query, _ = re.sub(r"(?<=://)[^/?#]*@", "", source).partition("?")
+    return f"{address}?…" if has_query else address
 
 
 def split_boxes(data: bytes, offset: int) -> list[Box]:
@@ -88,5 +202,18 @@ def split_boxes(data: bytes, offset: int) -> list[Box]:
     return boxes
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """What the operating system says, without the file's name."""
     return getattr(error, "strerror", None) or str(error)
+
+
+def _open_through_fsspec(url: str, name: str) -> BinaryIO:
+    try:
+        from fsspec.core import url_to_fs
+    except ImportError as error:
+        raise InputError("addresses of this kind need the package fsspec (pip install fsspec)", name) from error
+    try:
+        file_system, path = url_to_fs(url)
+        return cast(BinaryIO, file_system.open(path, "rb", cache_type="none"))
+    except Exception as error:  # each file system has exceptions of its own
+        raise InputError(reason_of(error) or type(error).__name__, name) from error

@@ -112,7 +112,7 @@ def summarize(reader: NvstReader) -> StreamSummary:
     duration = time_base * (chunks[-1].end_pts - chunks[0].first_pts) if chunks else 0
     parts = reader.bytes_by_part()
     return StreamSummary(
-        name=str(reader.source.name),
+        name=reader.source.name,
         is_finished=reader.is_finished,
         is_complete=reader.is_complete,
         level_idx=reader.level_idx,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import click
 from rich.console import Console
@@ -13,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nvcodec import __version__
 from nvcodec.bitstream import NvstReader
+from nvcodec.bitstream.source import source_name
 from nvcodec.cli.errors import OneLineCommand, report_errors
 from nvcodec.cli.formatting import format_duration
 from nvcodec.cli.types import FrameRange, Seconds
@@ -22,7 +22,7 @@ from nvcodec.video.source import Selection
 
 
 @click.command(cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", type=click.Path())
 @click.option(
     "-o",
     "--output",
@@ -41,7 +41,7 @@ from nvcodec.video.source import Selection
 @click.version_option(__version__, prog_name="nvdec")
 @report_errors
 def main(
-    source: Path,
+    source: str,
     output: str | None,
     frames: tuple[int | None, int | None] | None,
     start: float | None,
@@ -53,14 +53,14 @@ def main(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Decode the .nvst file SOURCE into a video."""
+    """Decode the .nvst file SOURCE, a path or an address such as https://…, into a video."""
     if output is None and not (md5 or verify):
         raise click.UsageError("nothing to do: give an output with -o, or --md5, or --verify")
     if verify:
         with NvstReader(source) as reader:
             reader.verify()
         if not quiet:
-            click.echo(f"{source}: all checksums and integers are sound", err=True)
+            click.echo(f"{source_name(source)}: all checksums and integers are sound", err=True)
     if output is None and not md5:
         return
     keep_freed_memory()
@@ -83,11 +83,11 @@ def main(
         _summarise(source, result)
 
 
-def _summarise(source: Path, result: DecodeResult) -> None:
+def _summarise(source: str, result: DecodeResult) -> None:
     for warning in result.warnings:
         click.echo(f"nvdec: warning: {warning}", err=True)
     if not result.is_complete:
-        click.echo(f"nvdec: warning: {source}: unfinished, it has fewer frames than its source", err=True)
+        click.echo(f"nvdec: warning: {source_name(source)}: unfinished, it has fewer frames than its source", err=True)
     fps = result.num_frames / result.seconds
     click.echo(
         f"{result.num_frames} frames in {format_duration(result.seconds)}, {fps:.1f} fps on {result.device}", err=True

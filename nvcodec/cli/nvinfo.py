@@ -21,7 +21,7 @@ from nvcodec.cli.errors import OneLineCommand, report_errors
 @click.version_option(package_name="nvcodec")
 @report_errors
 def main(file: str, as_json: bool, as_dump: bool) -> None:
-    """Show what is inside FILE, a .nvst video.
+    """Show what is inside FILE, a .nvst video: a path or an address such as https://….
 
     Prints the video's format, its windows and chunks, which share of the parameters the chunks of a window really
     share (kappa), and where the bytes go.

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from nvcodec.bitstream import Limits, NvstReader
+from nvcodec.bitstream.source import Readable
 from nvcodec.decoder.device import describe_device, memory_errors_reported, resolve_device
 from nvcodec.decoder.reconstruction import ChunkReconstructor
 from nvcodec.errors import ConfigError
@@ -51,7 +52,7 @@ class DecodeResult:
 
 
 def decode(
-    source: str | Path,
+    source: Readable,
     target: str | Path | None,
     *,
     selection: Selection | None = None,
@@ -67,7 +68,7 @@ def decode(
     Only the blocks that the wanted frames need are read. The target has its own name only once it is whole.
 
     Args:
-        source: path of the .nvst file.
+        source: path, ``http://`` or other address, bytes, or seekable binary file object of the .nvst file.
         target: path of the video (see ``open_sink``); None writes none.
         selection: frames wanted; None for all. Seconds count from the first frame.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -78,7 +79,8 @@ def decode(
         progress: told how far the decode is, after every frame.
 
     Raises:
-        BitstreamError: the file is refused.
+        InputError: the file cannot be read.
+        BitstreamError: it is refused.
         ConfigError: the selection holds no frame, or the target cannot hold the video.
         OutputError: the target exists or cannot be written.
         DeviceError: the device is missing or its memory is too small.
@@ -92,7 +94,7 @@ def decode(
         wanted = _wanted_chunks(reader, selection or Selection())
         num_frames = sum(len(chunk.frame_idx) for chunk in wanted)
         if not num_frames:
-            raise ConfigError(f"the selection holds none of the file's {reader.num_frames} frames", str(source))
+            raise ConfigError(f"the selection holds none of the file's {reader.num_frames} frames", reader.source.name)
         header = reader.header
         sink: FrameSink | None = None
         if target is not None:

@@ -8,15 +8,16 @@ import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from nvcodec.bitstream import NvstReader, WindowContent
+from nvcodec.bitstream import Limits, NvstReader, WindowContent
+from nvcodec.bitstream.source import Readable, is_file_object
 from nvcodec.decoder.device import resolve_device
 from nvcodec.decoder.reconstruction import ChunkReconstructor
+from nvcodec.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -75,38 +76,44 @@ class VideoDecoder:
     """Random access to the frames of a .nvst file.
 
     Reads only the blocks that the asked frames need; keeps the last chunk's network. Safe to hand to other processes
-    (``torch.utils.data.DataLoader`` workers): each opens the file for itself.
+    (``torch.utils.data.DataLoader`` workers): each opens the file for itself. Only a file object cannot be handed on.
 
     Args:
-        source: path of the file.
+        source: path, ``http://`` or other address, bytes, or seekable binary file object (which stays open).
         dimension_order: ``NCHW`` or ``NHWC``, the order of the returned tensors.
         device: ``auto``, ``cpu`` or ``cuda``.
+        limits: what a file may ask for; None for the defaults.
 
     Raises:
+        InputError: the file cannot be read.
         BitstreamError: the file is refused.
+        ConfigError: a decoder that reads from a file object was handed to another process.
         DeviceError: the device is missing.
         IndexError: a frame that is not there was asked for.
         ValueError: a time or range outside the video was asked for.
     """
 
-    def __init__(self, source: str | Path, *, dimension_order: str = "NCHW", device: str = "cpu") -> None:
+    def __init__(
+        self, source: Readable, *, dimension_order: str = "NCHW", device: str = "cpu", limits: Limits | None = None
+    ) -> None:
         if dimension_order not in ("NCHW", "NHWC"):
             raise ValueError(f"dimension_order is {dimension_order!r}, allowed are NCHW and NHWC")
-        self._source = Path(source)
+        self._source = source
+        self._limits = limits
         self._dimension_order = dimension_order
         resolve_device(device)  # a missing device is refused here; each process resolves the name for itself
         self._device = device
         self._forget()
-        with NvstReader(self._source) as reader:
-            self.metadata = _metadata(reader, self._source.stat().st_size)
-            self._time_base = reader.header.time_base
-            self._format = reader.header.format
-            self._chunks = [
-                _ChunkPlace(window_idx, chunk_idx, chunk.first_frame)
-                for window_idx, window in enumerate(reader.windows)
-                for chunk_idx, chunk in enumerate(window.chunks)
-            ]
-            self._chunk_pts = [chunk.first_pts for window in reader.windows for chunk in window.chunks]
+        reader = self._reader_here()
+        self.metadata = _metadata(reader)
+        self._time_base = reader.header.time_base
+        self._format = reader.header.format
+        self._chunks = [
+            _ChunkPlace(window_idx, chunk_idx, chunk.first_frame)
+            for window_idx, window in enumerate(reader.windows)
+            for chunk_idx, chunk in enumerate(window.chunks)
+        ]
+        self._chunk_pts = [chunk.first_pts for window in reader.windows for chunk in window.chunks]
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -175,6 +182,7 @@ class VideoDecoder:
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the open file and the cached network, which belong to this process."""
+        self._require_shareable()
         state = dict(self.__dict__)
         for name in ("_owner", "_reader", "_window", "_chunk"):
             state[name] = None
@@ -206,22 +214,33 @@ class VideoDecoder:
         return list(rows_of.values())
 
     def _chunk_of(self, frame_idx: int) -> ChunkReconstructor:
-        # A forked worker shares its parent's file offset, so it must not read through the parent's file.
-        if self._owner != os.getpid() or self._reader is None:
-            self._forget()
-            self._owner = os.getpid()
-            self._reader = NvstReader(self._source)
-            weakref.finalize(self, self._reader.close)
+        reader = self._reader_here()
         place = self._place_of(frame_idx)
         if self._chunk is not None and self._chunk[0] == place:
             return self._chunk[1]
         if self._window is None or self._window[0] != place.window_idx:
-            self._window = (place.window_idx, self._reader.read_window(place.window_idx))
+            self._window = (place.window_idx, reader.read_window(place.window_idx))
         window = self._window[1]
-        content = self._reader.read_chunk(place.window_idx, place.chunk_idx, window)
+        content = reader.read_chunk(place.window_idx, place.chunk_idx, window)
         chunk = ChunkReconstructor(window, content, self._format, resolve_device(self._device))
         self._chunk = (place, chunk)
         return chunk
+
+    def _reader_here(self) -> NvstReader:
+        """This process's reader, opened if there is none yet."""
+        # A forked worker shares its parent's file offset or connection, so it must not read through the parent's.
+        if self._owner != os.getpid() or self._reader is None:
+            if self._owner is not None:
+                self._require_shareable()
+            self._forget()
+            self._reader = NvstReader(self._source, self._limits)
+            self._owner = os.getpid()
+            weakref.finalize(self, self._reader.close)
+        return self._reader
+
+    def _require_shareable(self) -> None:
+        if is_file_object(self._source):
+            raise ConfigError("a file object cannot be read by another process; open a path, an address or bytes")
 
     def _uint8(self, chunk: ChunkReconstructor, position: int) -> Tensor:
         rgb = (chunk.rgb(position)[0] * 255 + 0.5).to(torch.uint8).expand(3, -1, -1).cpu()
@@ -246,7 +265,7 @@ class VideoDecoder:
         return f"{seconds} s is outside the video, which lasts from {begin} s to {end} s"
 
 
-def _metadata(reader: NvstReader, file_bytes: int) -> VideoMetadata:
+def _metadata(reader: NvstReader) -> VideoMetadata:
     chunks = [chunk for window in reader.windows for chunk in window.chunks]
     begin_pts = chunks[0].first_pts if chunks else 0
     end_pts = chunks[-1].end_pts if chunks else 0
@@ -260,7 +279,7 @@ def _metadata(reader: NvstReader, file_bytes: int) -> VideoMetadata:
         begin_stream_seconds=float(begin_pts * reader.header.time_base),
         end_stream_seconds=float(end_pts * reader.header.time_base),
         duration_seconds=float(duration),
-        bit_rate=float(file_bytes * 8 / duration) if duration else 0.0,
+        bit_rate=float(reader.file_bytes * 8 / duration) if duration else 0.0,
         num_windows=len(reader.windows),
         num_chunks=len(chunks),
         is_complete=reader.is_complete,

@@ -134,7 +134,7 @@ def test_a_chunk_needs_nothing_but_its_window_and_itself(window_idx: int, chunk_
     chunk_entry = entry.chunks[chunk_idx]
     index_start = next(offset for box_type, offset, _ in box_positions(data) if box_type == BoxType.INDEX)
     keep = [
-        (0, FRONT_BYTES),
+        (0, FRONT_BYTES + BOX_HEADER.size),
         (entry.offset, entry.offset + entry.run_bytes),
         (chunk_entry.offset, chunk_entry.offset + chunk_entry.box_bytes),
         (index_start, len(data)),
@@ -148,7 +148,7 @@ def test_a_chunk_needs_nothing_but_its_window_and_itself(window_idx: int, chunk_
     assert_same_window(window, contents[window_idx][0])
     assert_same_chunk(reader.read_chunk(window_idx, chunk_idx, window), contents[window_idx][1][chunk_idx])
     assert all(any(start <= first and last <= end for start, end in keep) for first, last in file.reads)
-    assert len(file.reads) <= 6
+    assert len(file.reads) == 5
 
 
 def test_opening_reads_front_index_and_trailer_only() -> None:
@@ -157,8 +157,17 @@ def test_opening_reads_front_index_and_trailer_only() -> None:
     file = CountingFile(data)
     NvstReader(file)
     trailer_start = len(data) - BOX_HEADER.size - TRAILER.size
-    assert file.reads[:2] == [(0, FRONT_BYTES), (trailer_start, len(data))]
-    assert all(start >= index_start for start, _ in file.reads[1:])
+    assert file.reads == [(0, FRONT_BYTES + BOX_HEADER.size), (trailer_start, len(data)), (index_start, trailer_start)]
+
+
+def test_metadata_is_read_when_it_is_asked_for() -> None:
+    data = make_file(three_windows(), {"made": "here"})
+    file = CountingFile(data)
+    reader = NvstReader(file)
+    num_reads = len(file.reads)
+    assert reader.metadata == {"made": "here"}
+    _, offset, size = next(position for position in box_positions(data) if position[0] == BoxType.METADATA)
+    assert file.reads[num_reads:] == [(offset + BOX_HEADER.size, offset + size)]
 
 
 @pytest.mark.parametrize("call", [(3, 0), (-1, 0), (0, 2), (0, -1)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 from pathlib import Path
@@ -12,8 +13,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from nvcodec import VideoDecoder
-from nvcodec.bitstream import NvstReader
-from nvcodec.errors import BitstreamError, DeviceError, InputError
+from nvcodec.bitstream import Limits, NvstReader
+from nvcodec.errors import BitstreamError, ConfigError, DeviceError, InputError, LimitError
 from nvcodec.video.color import rgb_to_planes
 from nvcodec.video.format import ChromaSubsampling, VideoFormat
 from nvcodec.video.frame import Frame
@@ -244,6 +245,35 @@ def test_it_is_a_data_set_for_worker_processes(
     assert [tuple(batch.shape) for batch in batches] == [(2, 3, 48, 64)] * 6
     assert torch.equal(torch.cat(batches), all_rgb)
     assert torch.equal(decoder[0], first)
+
+
+@pytest.mark.parametrize("kind", ["str", "bytes", "file"])
+def test_everything_that_a_file_can_be_read_from(two_windows: Path, all_rgb: torch.Tensor, kind: str) -> None:
+    data = two_windows.read_bytes()
+    source = {"str": str(two_windows), "bytes": data, "file": io.BytesIO(data)}[kind]
+    decoder = VideoDecoder(source)
+    assert torch.equal(decoder[:], all_rgb)
+    if kind != "file":
+        assert torch.equal(pickle.loads(pickle.dumps(decoder))[7], all_rgb[7])
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("context", ["fork", "spawn"])
+def test_a_file_object_is_not_handed_to_other_processes(
+    two_windows: Path, all_rgb: torch.Tensor, context: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(os.environ, "OMP_NUM_THREADS", "1")
+    with two_windows.open("rb") as file:
+        decoder = VideoDecoder(file)
+        decoder[0]
+        with pytest.raises(ConfigError, match="a file object cannot be read by another process"):
+            list(DataLoader(decoder, num_workers=1, multiprocessing_context=context))
+        assert torch.equal(decoder[11], all_rgb[11])
+
+
+def test_limits_are_the_callers(two_windows: Path) -> None:
+    with pytest.raises(LimitError, match="number of frames: 12"):
+        VideoDecoder(two_windows, limits=Limits(max_frames=11))
 
 
 def test_files_that_cannot_be_decoded_are_refused_at_once(tmp_path: Path) -> None:

@@ -1,0 +1,38 @@
+"""``nvdec`` and ``nvinfo`` on addresses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from nvcodec.cli import nvinfo
+from tests import encodes
+from tests.range_server import serve
+
+
+def test_nvdec_reads_an_address_and_keeps_its_password_to_itself(run_nvdec, nvst: Path, tmp_path: Path) -> None:
+    with serve(nvst.read_bytes()) as server:
+        url = server.url.replace("//", "//me:secret@")
+        result = run_nvdec(url, "-o", tmp_path / "remote.y4m", "--verify")
+        assert result.exit_code == 0, result.output
+        assert f"{server.url}: all checksums and integers are sound" in result.stderr
+        nothing = run_nvdec(url, "--md5", "--frames", "50:")
+        server.behaviour = lambda handler: handler.send_status(404)
+        missing = run_nvdec(url, "--md5")
+    assert run_nvdec(nvst, "-o", tmp_path / "local.y4m").exit_code == 0
+    encodes.assert_same_frames(
+        encodes.read_frames(tmp_path / "remote.y4m"), encodes.read_frames(tmp_path / "local.y4m")
+    )
+    assert nothing.stderr == f"nvdec: {server.url}: the selection holds none of the file's 12 frames\n"
+    assert missing.stderr == f"nvdec: {server.url}: HTTP status 404 (Not Found)\n"
+    assert (nothing.exit_code, missing.exit_code) == (2, 1)
+    assert "secret" not in result.output + nothing.output + missing.output
+
+
+def test_nvinfo_shows_an_address(nvst: Path) -> None:
+    with serve(nvst.read_bytes()) as server:
+        remote = CliRunner().invoke(nvinfo.main, [server.url])
+    local = CliRunner().invoke(nvinfo.main, [str(nvst)])
+    assert remote.exit_code == 0
+    assert remote.output == local.output.replace(str(nvst), server.url)
