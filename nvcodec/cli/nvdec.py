@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nvcodec import __version__
-from nvcodec.bitstream import NvstReader
+from nvcodec.bitstream import Limits, NvstReader
 from nvcodec.bitstream.source import source_name
 from nvcodec.cli.errors import OneLineCommand, report_errors
 from nvcodec.cli.formatting import format_duration
+from nvcodec.cli.limits import limit_options
 from nvcodec.cli.types import FrameRange, Seconds
 from nvcodec.decoder.decoding import DecodeProgress, DecodeResult, decode
 from nvcodec.decoder.device import keep_freed_memory
@@ -36,6 +37,7 @@ from nvcodec.video.source import Selection
 @click.option("--verify", is_flag=True, help="Check every checksum and every integer; decode no frames.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to reconstruct.")
+@limit_options
 @click.option("-y", "--overwrite", is_flag=True, help="Replace an existing output.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors and what was asked for.")
 @click.version_option(__version__, prog_name="nvdec")
@@ -52,12 +54,13 @@ def main(
     device: str,
     overwrite: bool,
     quiet: bool,
+    limits: Limits,
 ) -> None:
     """Decode the .nvst file SOURCE, a path or an address such as https://…, into a video."""
     if output is None and not (md5 or verify):
         raise click.UsageError("nothing to do: give an output with -o, or --md5, or --verify")
     if verify:
-        with NvstReader(source) as reader:
+        with NvstReader(source, limits) as reader:
             reader.verify()
         if not quiet:
             click.echo(f"{source_name(source)}: all checksums and integers are sound", err=True)
@@ -75,6 +78,7 @@ def main(
             threads=threads,
             md5=md5,
             overwrite=overwrite,
+            limits=limits,
             progress=progress,
         )
     if result.md5 is not None:

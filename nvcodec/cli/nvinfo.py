@@ -12,21 +12,23 @@ from nvcodec.bitstream.limits import Limits
 from nvcodec.bitstream.reader import NvstReader
 from nvcodec.bitstream.summary import StreamSummary, WindowSummary, summarize
 from nvcodec.cli.errors import OneLineCommand, report_errors
+from nvcodec.cli.limits import limit_options
 
 
 @click.command(cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("file", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--dump", "as_dump", is_flag=True, help="Print every field of every box.")
+@limit_options
 @click.version_option(package_name="nvcodec")
 @report_errors
-def main(file: str, as_json: bool, as_dump: bool) -> None:
+def main(file: str, as_json: bool, as_dump: bool, limits: Limits) -> None:
     """Show what is inside FILE, a .nvst video: a path or an address such as https://….
 
     Prints the video's format, its windows and chunks, which share of the parameters the chunks of a window really
     share (kappa), and where the bytes go.
     """
-    with NvstReader(file, Limits()) as reader:
+    with NvstReader(file, limits) as reader:
         if as_dump:
             for line in dump(reader):
                 click.echo(line)
