@@ -28,8 +28,8 @@ class WantedChunk:
 def wanted_chunks(reader: NvstReader, selection: Selection) -> list[WantedChunk]:
     """The chunks that hold a wanted frame, in order; they lie one behind the other.
 
-    A frame is wanted by when it begins; seconds count from the beginning of the file's first frame. A chunk is read only
-    where a time cuts through it, and then for its frames' times alone.
+    A frame is wanted by when it begins; seconds count from the beginning of the file's first frame. A chunk is read
+    only where a time cuts through it, and then for its frames' times alone.
 
     Raises:
         ConfigError: the selection is not valid or holds no frame.

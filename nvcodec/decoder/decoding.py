@@ -16,8 +16,8 @@ from nvcodec.bitstream.wanted import WantedChunk, wanted_chunks
 from nvcodec.decoder.device import describe_device, memory_errors_reported, resolve_device
 from nvcodec.decoder.reconstruction import ChunkReconstructor
 from nvcodec.video.frame import Frame
-from nvcodec.video.sink import FrameSink, HashSink, open_sink
 from nvcodec.video.selection import Selection
+from nvcodec.video.sink import FrameSink, HashSink, open_sink
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ OPTIONS = [
     "--end",
     "--scale",
     "--recon",
+    "--faststart",
     "--verbose",
     "--quiet",
     "--version",
