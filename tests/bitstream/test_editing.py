@@ -350,6 +350,21 @@ def test_windows_that_differ_stay_apart(tmp_path: Path) -> None:
             assert len(reader.windows) == 2
 
 
+@pytest.mark.parametrize(
+    ("network", "time_length", "num_windows"), [(HNERV, 0, 1), (NERV, 0, 1), (NERV, 50, 2), (ENERV, 50, 2)]
+)
+def test_one_window_has_one_run_of_time(
+    tmp_path: Path, network: NetworkSpec, time_length: int, num_windows: int
+) -> None:
+    source = write(tmp_path / "a.nvst", gapless(network, time_length, [(1, 2, 1)]))
+    cut(source, tmp_path / "first.nvst", Selection(0, 1))
+    cut(source, tmp_path / "last.nvst", Selection(3, 4))
+    concatenate([tmp_path / "first.nvst", tmp_path / "last.nvst"], tmp_path / "b.nvst")
+    assert contents(tmp_path / "b.nvst") == contents(source)[::2]
+    with NvstReader(tmp_path / "b.nvst") as reader:
+        assert len(reader.windows) == num_windows
+
+
 def test_a_window_does_not_get_more_chunks_than_it_may_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write(tmp_path / "a.nvst", gapless(NERV, 50, [(1, 1, 1, 1, 1)]))
     parts = cut_apart(source, borders(source))
