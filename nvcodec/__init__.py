@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nvcodec.bitstream.editing import concatenate, cut
     from nvcodec.decoder.decoding import decode
     from nvcodec.decoder.video_decoder import VideoDecoder
     from nvcodec.encoder.config import EncoderConfig
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["EncoderConfig", "NvcodecError", "VideoDecoder", "decode", "encode"]
+__all__ = ["EncoderConfig", "NvcodecError", "VideoDecoder", "concatenate", "cut", "decode", "encode"]
 
 _HOME = {
     "EncoderConfig": "nvcodec.encoder.config",
     "NvcodecError": "nvcodec.errors",
     "VideoDecoder": "nvcodec.decoder.video_decoder",
+    "concatenate": "nvcodec.bitstream.editing",
+    "cut": "nvcodec.bitstream.editing",
     "decode": "nvcodec.decoder.decoding",
     "encode": "nvcodec.encoder.pipeline",
 }

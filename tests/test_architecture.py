@@ -112,6 +112,8 @@ LOADS = {
         "nvcodec.decoder",
         "nvcodec.encoder",
     ],
+    "nvcodec.cli.nvcut": ["torch", "av", "rich", "nvcodec.networks", "nvcodec.decoder", "nvcodec.encoder"],
+    "nvcodec.cli.nvcat": ["torch", "av", "rich", "nvcodec.networks", "nvcodec.decoder", "nvcodec.encoder"],
     "nvcodec.cli.nvdec": ["nvcodec.encoder", "nvcodec.training", "nvcodec.sharing"],
     "nvcodec.decoder.video_decoder": ["nvcodec.cli", "nvcodec.encoder", "nvcodec.training", "nvcodec.sharing"],
 }

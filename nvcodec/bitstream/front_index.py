@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import BinaryIO
 
 from nvcodec.bitstream.boxes import pack_box, pack_file_header
@@ -10,7 +11,24 @@ from nvcodec.bitstream.headers import BOX_HEADER, TRAILER, BoxType
 from nvcodec.bitstream.index import Index, WindowEntry, pack_front_index, pack_index, pack_trailer
 from nvcodec.bitstream.reader import NvstReader
 from nvcodec.bitstream.scan import iter_boxes
-from nvcodec.errors import ConfigError
+from nvcodec.bitstream.whole_file import whole_file
+from nvcodec.errors import ConfigError, OutputError
+
+
+def add_front_index(path: Path) -> None:
+    """Replace a finished file by its copy with the index in front, once that copy is whole.
+
+    Raises:
+        ConfigError: the file is not finished.
+        BitstreamError: a box is damaged.
+        OutputError: there is no room for the copy; the file stays as it is.
+    """
+    try:
+        with whole_file(path, overwrite=True) as file, NvstReader(path) as reader:
+            write_with_front_index(reader, file)
+    except OutputError as error:
+        reason = f"is whole, but a copy with the index in front could not be written: {error.reason}"
+        raise OutputError(reason, str(path)) from error
 
 
 def write_with_front_index(reader: NvstReader, file: BinaryIO) -> None:

@@ -12,20 +12,30 @@ from nvcodec.bitstream.limits import Limits
 from nvcodec.errors import MalformedError
 
 
-@dataclass(frozen=True)
-class ChunkEntry:
+@dataclass(frozen=True, kw_only=True)
+class ChunkTimes:
+    """When the frames of a chunk are shown.
+
+    Attributes:
+        num_frames: how many there are.
+        first_pts, end_pts: from its first frame's beginning to its last frame's end.
+    """
+
+    num_frames: int
+    first_pts: int
+    end_pts: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkEntry(ChunkTimes):
     """One chunk.
 
     Attributes:
-        first_frame, num_frames: frame numbers, counted over the file.
-        first_pts, end_pts: from its first frame's beginning to its last frame's end.
+        first_frame: counted over the file.
         offset, box_bytes: its CHNK box in the file.
     """
 
     first_frame: int
-    num_frames: int
-    first_pts: int
-    end_pts: int
     offset: int
     box_bytes: int
 
@@ -66,11 +76,15 @@ class Index:
         """Frames of all windows."""
         return sum(window.num_frames for window in self.windows)
 
+    @property
+    def chunks(self) -> list[ChunkEntry]:
+        """The chunks of all windows."""
+        return [chunk for window in self.windows for chunk in window.chunks]
+
 
 def pack_index(index: Index) -> bytes:
     """Payload of the INDX box."""
-    windows = index.windows
-    chunks = [chunk for window in windows for chunk in window.chunks]
+    windows, chunks = index.windows, index.chunks
     return INDEX.pack(
         {
             "num_frames": index.num_frames,
@@ -119,7 +133,7 @@ def parse_index(cursor: Cursor, limits: Limits, start: int, end: int) -> Index:
     if index.num_frames != values["num_frames"]:
         raise MalformedError("num_frames is not the sum over the chunks", cursor.place)
     _check_extents(index, start, end, cursor.place)
-    check_times(index.windows, cursor.place)
+    check_times(index.chunks, cursor.place)
     return index
 
 
@@ -130,14 +144,22 @@ def gather_window(
     entries = []
     frame = first_frame
     for num_frames, first_pts, end_pts, chunk_offset, box_bytes in chunks:
-        entries.append(ChunkEntry(frame, num_frames, first_pts, end_pts, chunk_offset, box_bytes))
+        entries.append(
+            ChunkEntry(
+                num_frames=num_frames,
+                first_pts=first_pts,
+                end_pts=end_pts,
+                first_frame=frame,
+                offset=chunk_offset,
+                box_bytes=box_bytes,
+            )
+        )
         frame += num_frames
     return WindowEntry(first_frame, frame - first_frame, tuple(entries), offset, run_bytes)
 
 
-def check_times(windows: Sequence[WindowEntry], place: str) -> None:
+def check_times(chunks: Sequence[ChunkTimes], place: str) -> None:
     """Raise MalformedError if a chunk ends too early, begins before the one before it ends or passes ±2**62."""
-    chunks = [chunk for window in windows for chunk in window.chunks]
     is_ordered = all(before.end_pts <= after.first_pts for before, after in itertools.pairwise(chunks))
     if not is_ordered or any(chunk.end_pts < chunk.first_pts + chunk.num_frames for chunk in chunks):
         raise MalformedError("timestamps do not increase", place)

@@ -62,14 +62,13 @@ def parse_stream(cursor: Cursor, limits: Limits) -> StreamHeader:
     return header
 
 
-def pack_window(window: WindowContent) -> bytes:
-    """Payload of the WNDW box."""
-    header = window.header
+def pack_window(header: WindowHeader, num_shared: int) -> bytes:
+    """Payload of the WNDW box; ``num_shared`` is K, the number of shared parameters."""
     fields: PackValues = {
         "window_idx": header.window_idx,
         "num_parameters": header.network.num_parameters,
         "first_frame": header.first_frame,
-        "num_shared": window.num_shared,
+        "num_shared": num_shared,
         "num_chunks": len(header.chunk_lengths),
         "granularity": header.granularity,
         "flags": _WIDE_SYMBOLS * header.wide_symbols,
@@ -161,13 +160,24 @@ def parse_window_mask(cursor: Cursor, header: WindowHeader, num_shared: int) -> 
     Raises:
         BitstreamError: it is damaged, or shares another number of parameters than ``num_shared``.
     """
-    _parse_window_part(cursor, header)
+    parse_window_part(cursor, header)
     mask = parse_mask(cursor, header.network, header.granularity)
     cursor.finish()
     count = int(np.count_nonzero(mask))
     if count != num_shared:
         raise MalformedError(f"the mask shares {count} parameters, not {num_shared}", cursor.place)
     return mask
+
+
+def parse_window_part(cursor: Cursor, header: WindowHeader) -> None:
+    """Read the front of a MASK or SHRD payload.
+
+    Raises:
+        MalformedError: it belongs to another window.
+    """
+    window_idx = headers.WINDOW_PART.parse(cursor)["window_idx"]
+    if window_idx != header.window_idx:
+        raise MalformedError(f"belongs to window {window_idx}, not {header.window_idx}", cursor.place)
 
 
 def pack_shared(window: WindowContent) -> bytes:
@@ -182,7 +192,7 @@ def parse_shared(cursor: Cursor, header: WindowHeader, mask: BoolArray) -> Windo
     Raises:
         BitstreamError: it is damaged.
     """
-    _parse_window_part(cursor, header)
+    parse_window_part(cursor, header)
     bound = header.max_symbol
     shared = parse_section(cursor, tensor_counts(header.network, mask), -bound, bound)
     cursor.finish()
@@ -277,9 +287,3 @@ def tensor_counts(network: NetworkSpec, chosen: BoolArray) -> list[int]:
 def _by_tensor(symbols: Int32Array, counts: Sequence[int]) -> list[Int32Array]:
     ends = np.cumsum(counts)
     return [symbols[end - count : end] for end, count in zip(ends, counts, strict=True)]
-
-
-def _parse_window_part(cursor: Cursor, header: WindowHeader) -> None:
-    window_idx = headers.WINDOW_PART.parse(cursor)["window_idx"]
-    if window_idx != header.window_idx:
-        raise MalformedError(f"belongs to window {window_idx}, not {header.window_idx}", cursor.place)

@@ -164,9 +164,7 @@ class NvstReader:
         """
         if window.header.window_idx != window_idx:
             raise ConfigError(f"window {window.header.window_idx} given for window {window_idx}")
-        box = self.chunk_box(window_idx, chunk_idx)
-        self._check_chunk(box, self._chunk_entry(window_idx, chunk_idx), window.header, chunk_idx)
-        return parse_chunk(box.cursor(), window)
+        return parse_chunk(self.checked_chunk_box(window_idx, chunk_idx, window.header).cursor(), window)
 
     def verify(self) -> None:
         """Check every checksum, the order of boxes and the index, and decode every integer.
@@ -249,6 +247,19 @@ class NvstReader:
             raise MalformedError(f"{len(boxes)} boxes in the place of one {type_name(box_type)}", place)
         boxes[0].require_type(box_type)
         return boxes[0]
+
+    def checked_chunk_box(self, window_idx: int, chunk_idx: int, window: WindowHeader) -> Box:
+        """A CHNK box whose header is held against its window and the index; its integers are not decoded.
+
+        Args:
+            window: what :meth:`read_window_header` gave for ``window_idx``.
+
+        Raises:
+            BitstreamError: it is damaged or is not what the index says.
+        """
+        box = self.chunk_box(window_idx, chunk_idx)
+        self._check_chunk(box, self._chunk_entry(window_idx, chunk_idx), window, chunk_idx)
+        return box
 
     def _read_front(self) -> StreamHeader:
         place = "file header at byte 0"

@@ -155,13 +155,19 @@ class _Scanner:
         if values["chunk_idx"] != len(window.chunks):
             raise MalformedError(f"chunk {values['chunk_idx']} in the place of {len(window.chunks)}", box.header.place)
         first_frame = self._num_frames + sum(chunk.num_frames for chunk in window.chunks)
-        times = int(pts[0]), int(pts[-1] + durations[-1])
-        if times[0] < self._end_pts:
+        entry = ChunkEntry(
+            num_frames=len(pts),
+            first_pts=int(pts[0]),
+            end_pts=int(pts[-1] + durations[-1]),
+            first_frame=first_frame,
+            offset=box.header.offset,
+            box_bytes=box.header.end - box.header.offset,
+        )
+        if entry.first_pts < self._end_pts:
             raise MalformedError("timestamps do not increase", box.header.place)
-        self._end_pts = times[1]
-        self._stream.check_rate(window.header, len(pts), times[1] - times[0], box.header.place)
-        size = box.header.end - box.header.offset
-        window.chunks.append(ChunkEntry(first_frame, len(pts), *times, box.header.offset, size))
+        self._end_pts = entry.end_pts
+        self._stream.check_rate(window.header, len(pts), entry.end_pts - entry.first_pts, box.header.place)
+        window.chunks.append(entry)
         if len(window.chunks) == len(window.header.chunk_lengths):
             self._close_window(window)
 

@@ -9,13 +9,30 @@ from nvcodec.bitstream.reader import NvstReader
 
 
 @dataclass(frozen=True)
+class ChunkSummary:
+    """One chunk; a file can be cut where one begins.
+
+    Attributes:
+        first_frame, num_frames: frame numbers, counted over the file.
+        start_s, end_s: seconds.
+        num_bytes: of its box.
+    """
+
+    first_frame: int
+    num_frames: int
+    start_s: float
+    end_s: float
+    num_bytes: int
+
+
+@dataclass(frozen=True)
 class WindowSummary:
     """One window.
 
     Attributes:
         first_frame, num_frames: frame numbers, counted over the file.
         start_s, end_s: seconds.
-        chunk_frames: frames of each chunk.
+        chunks: its chunks in order.
         backbone, granularity: names.
         num_parameters: S, of one chunk's network.
         num_shared: K of them are shared.
@@ -28,7 +45,7 @@ class WindowSummary:
     num_frames: int
     start_s: float
     end_s: float
-    chunk_frames: tuple[int, ...]
+    chunks: tuple[ChunkSummary, ...]
     backbone: str
     granularity: str
     num_parameters: int
@@ -40,7 +57,7 @@ class WindowSummary:
     @property
     def num_stored(self) -> int:
         """Parameters stored: the shared ones once, the own ones for each chunk."""
-        return self.num_shared + len(self.chunk_frames) * (self.num_parameters - self.num_shared)
+        return self.num_shared + len(self.chunks) * (self.num_parameters - self.num_shared)
 
 
 @dataclass(frozen=True)
@@ -148,12 +165,22 @@ def summarize_window(reader: NvstReader, window_idx: int) -> WindowSummary:
     entry, time_base = reader.windows[window_idx], reader.header.time_base
     header, num_shared = reader.read_window_header(window_idx)
     network = header.network
+    chunks = tuple(
+        ChunkSummary(
+            first_frame=chunk.first_frame,
+            num_frames=chunk.num_frames,
+            start_s=float(time_base * chunk.first_pts),
+            end_s=float(time_base * chunk.end_pts),
+            num_bytes=chunk.box_bytes,
+        )
+        for chunk in entry.chunks
+    )
     return WindowSummary(
         first_frame=entry.first_frame,
         num_frames=entry.num_frames,
-        start_s=float(time_base * entry.chunks[0].first_pts),
-        end_s=float(time_base * entry.chunks[-1].end_pts),
-        chunk_frames=header.chunk_lengths,
+        start_s=chunks[0].start_s,
+        end_s=chunks[-1].end_s,
+        chunks=chunks,
         backbone=network.backbone.name,
         granularity=header.granularity.name,
         num_parameters=network.num_parameters,

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import BinaryIO
 
 from nvcodec.bitstream.boxes import pack_box, pack_file_header
-from nvcodec.bitstream.content import ChunkContent, StreamHeader, WindowContent
+from nvcodec.bitstream.content import ChunkContent, StreamHeader, WindowContent, WindowHeader
 from nvcodec.bitstream.headers import BOX_HEADER, TRAILER, BoxType
-from nvcodec.bitstream.index import Index, WindowEntry, check_times, gather_window, pack_index, pack_trailer
+from nvcodec.bitstream.index import (
+    ChunkTimes,
+    Index,
+    WindowEntry,
+    check_times,
+    gather_window,
+    pack_index,
+    pack_trailer,
+)
 from nvcodec.bitstream.levels import file_level
 from nvcodec.bitstream.metadata import pack_metadata
 from nvcodec.bitstream.payloads import pack_chunk, pack_shared, pack_stream, pack_window, pack_window_mask
@@ -43,7 +52,12 @@ class NvstWriter:
     @property
     def num_frames(self) -> int:
         """Frames of all windows written so far."""
-        return sum(window.num_frames for window in self._windows)
+        return self._windows[-1].first_frame + self._windows[-1].num_frames if self._windows else 0
+
+    @property
+    def num_windows(self) -> int:
+        """Windows written so far."""
+        return len(self._windows)
 
     @property
     def num_bytes(self) -> int:
@@ -70,29 +84,61 @@ class NvstWriter:
             MalformedError: a record is out of range or contradicts another; nothing was written.
             OutputError: the file cannot be written.
         """
-        place = f"window {window.header.window_idx}"
-        if self._is_finished:
-            raise MalformedError("the file is finished", place)
-        self._check_window(window, chunks, place)
-        payloads = [pack_window(window), pack_window_mask(window), pack_shared(window)]
+        self._check_header(window.header)
+        window.validate()
+        if [chunk.chunk_idx for chunk in chunks] != list(range(len(window.header.chunk_lengths))):
+            place = f"window {window.header.window_idx}"
+            raise MalformedError("the chunks are not those of the window header, in order", place)
+        for chunk in chunks:
+            chunk.validate(window)
+        times = [
+            ChunkTimes(num_frames=chunk.num_frames, first_pts=int(chunk.pts[0]), end_pts=chunk.end_pts)
+            for chunk in chunks
+        ]
+        mask, shared = pack_window_mask(window), pack_shared(window)
         packed = [pack_chunk(window, chunk) for chunk in chunks]
-        entry = self._entry(payloads, [payload for payload, _, _ in packed], chunks)
-        check_times([*self._windows[-1:], entry], place)
         start = self._offset
-        for box_type, payload in zip((BoxType.WINDOW, BoxType.MASK, BoxType.SHARED), payloads, strict=True):
-            self._write_box(box_type, payload)
-        for payload, _, _ in packed:
-            self._write_box(BoxType.CHUNK, payload)
-        self._flush()
-        self._windows.append(entry)
-        self._levels.append(window.header.level_idx)
+        payloads = [mask, shared, *(payload for payload, _, _ in packed)]
+        self.write_packed_window(window.header, window.num_shared, times, payloads)
         parts = {
-            "mask": len(payloads[1]),
-            "shared": len(payloads[2]),
+            "mask": len(mask),
+            "shared": len(shared),
             "own": sum(own for _, own, _ in packed),
             "embeddings": sum(embeddings for _, _, embeddings in packed),
         }
         return {**parts, "overhead": self._offset - start - sum(parts.values())}
+
+    def write_packed_window(
+        self, header: WindowHeader, num_shared: int, times: Sequence[ChunkTimes], payloads: Iterable[bytes]
+    ) -> None:
+        """Write a window whose payloads are packed already and flush the file; each is asked for when it is due.
+
+        Args:
+            header: of the window.
+            num_shared: K, the number of shared parameters.
+            times: of each chunk.
+            payloads: of the MASK, the SHRD and all CHNK boxes, in order. They are written as they are.
+
+        Raises:
+            MalformedError: the header or a time is out of range or contradicts another; nothing was written.
+            OutputError: the file cannot be written.
+        """
+        self._check_header(header)
+        self._check_times(header, times)
+        offset = self._offset
+        self._write_box(BoxType.WINDOW, pack_window(header, num_shared))
+        types = (BoxType.MASK, BoxType.SHARED, *(BoxType.CHUNK for _ in times))
+        ends = []
+        for box_type, payload in zip(types, payloads, strict=True):
+            self._write_box(box_type, payload)
+            ends.append(self._offset)
+        self._flush()
+        columns = [
+            (chunk.num_frames, chunk.first_pts, chunk.end_pts, start, end - start)
+            for chunk, (start, end) in zip(times, itertools.pairwise(ends[1:]), strict=True)
+        ]
+        self._windows.append(gather_window(header.first_frame, offset, ends[1] - offset, columns))
+        self._levels.append(header.level_idx)
 
     def finish(self, is_complete: bool) -> None:
         """Write index and trailer and flush the file; does not close it.
@@ -116,28 +162,23 @@ class NvstWriter:
     def _index(self, is_complete: bool) -> Index:
         return Index(tuple(self._windows), file_level(self._levels), is_complete)
 
-    def _check_window(self, window: WindowContent, chunks: Sequence[ChunkContent], place: str) -> None:
-        window.validate()
-        self._header.check_network(window.header.network, place)
-        check_window_position(window.header, len(self._windows), self.num_frames, place)
-        if [chunk.chunk_idx for chunk in chunks] != list(range(len(window.header.chunk_lengths))):
-            raise MalformedError("the chunks are not those of the window header, in order", place)
-        for chunk in chunks:
-            chunk.validate(window)
-            duration = chunk.end_pts - int(chunk.pts[0])
-            self._header.check_rate(window.header, chunk.num_frames, duration, f"{place} chunk {chunk.chunk_idx}")
+    def _check_header(self, header: WindowHeader) -> None:
+        place = f"window {header.window_idx}"
+        if self._is_finished:
+            raise MalformedError("the file is finished", place)
+        header.validate()
+        self._header.check_network(header.network, place)
+        check_window_position(header, self.num_windows, self.num_frames, place)
 
-    def _entry(
-        self, payloads: Sequence[bytes], chunk_payloads: Sequence[bytes], chunks: Sequence[ChunkContent]
-    ) -> WindowEntry:
-        run_bytes = sum(BOX_HEADER.size + len(payload) for payload in payloads)
-        offset = self._offset + run_bytes
-        columns = []
-        for payload, chunk in zip(chunk_payloads, chunks, strict=True):
-            box_bytes = BOX_HEADER.size + len(payload)
-            columns.append((chunk.num_frames, int(chunk.pts[0]), chunk.end_pts, offset, box_bytes))
-            offset += box_bytes
-        return gather_window(self.num_frames, self._offset, run_bytes, columns)
+    def _check_times(self, header: WindowHeader, times: Sequence[ChunkTimes]) -> None:
+        place = f"window {header.window_idx}"
+        if [chunk.num_frames for chunk in times] != list(header.chunk_lengths):
+            raise MalformedError("the times are not those of the chunks of the window header", place)
+        last = self._windows[-1].chunks[-1:] if self._windows else ()
+        check_times([*last, *times], place)
+        for chunk_idx, chunk in enumerate(times):
+            duration = chunk.end_pts - chunk.first_pts
+            self._header.check_rate(header, chunk.num_frames, duration, f"{place} chunk {chunk_idx}")
 
     def _write_box(self, box_type: BoxType, payload: bytes) -> None:
         self._write(pack_box(box_type, self._sequence, payload))

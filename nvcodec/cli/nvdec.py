@@ -19,7 +19,7 @@ from nvcodec.cli.limits import limit_options
 from nvcodec.cli.types import FrameRange, Seconds
 from nvcodec.decoder.decoding import DecodeProgress, DecodeResult, decode
 from nvcodec.decoder.device import keep_freed_memory
-from nvcodec.video.source import Selection
+from nvcodec.video.selection import Selection
 
 
 @click.command(cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})

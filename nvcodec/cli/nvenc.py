@@ -86,6 +86,7 @@ INTERRUPTED = 130
     default="4G",
     help="Bound on the source frames held at once; longer scenes become several windows.",
 )
+@click.option("--faststart", is_flag=True, help="Put a copy of the index in front, for reading over a network.")
 @click.option("--strict", is_flag=True, help="Refuse damaged input instead of encoding what is sound.")
 @click.option("-y", "--overwrite", is_flag=True, help="Replace an existing output.")
 @click.option("--json", "as_json", is_flag=True, help="Progress and result as JSON lines on standard output.")
@@ -115,6 +116,7 @@ def main(
     threads: int | None,
     device: str,
     max_memory: int,
+    faststart: bool,
     strict: bool,
     overwrite: bool,
     as_json: bool,
@@ -155,6 +157,7 @@ def main(
             should_stop=stop.is_set,
             overwrite=overwrite,
             recon=recon,
+            faststart=faststart,
         )
         display.finish(result)
     if not quiet:

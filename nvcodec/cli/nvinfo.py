@@ -10,19 +10,20 @@ import click
 from nvcodec.bitstream.dump import dump
 from nvcodec.bitstream.limits import Limits
 from nvcodec.bitstream.reader import NvstReader
-from nvcodec.bitstream.summary import StreamSummary, WindowSummary, summarize
+from nvcodec.bitstream.summary import ChunkSummary, StreamSummary, WindowSummary, summarize
 from nvcodec.cli.errors import OneLineCommand, report_errors
 from nvcodec.cli.limits import limit_options
 
 
 @click.command(cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("file", type=click.Path())
+@click.option("--chunks", "with_chunks", is_flag=True, help="Also list every chunk: where nvcut can cut.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--dump", "as_dump", is_flag=True, help="Print every field of every box.")
 @limit_options
 @click.version_option(package_name="nvcodec")
 @report_errors
-def main(file: str, as_json: bool, as_dump: bool, limits: Limits) -> None:
+def main(file: str, with_chunks: bool, as_json: bool, as_dump: bool, limits: Limits) -> None:
     """Show what is inside FILE, a .nvst video: a path or an address such as https://….
 
     Prints the video's format, its windows and chunks, which share of the parameters the chunks of a window really
@@ -34,11 +35,14 @@ def main(file: str, as_json: bool, as_dump: bool, limits: Limits) -> None:
                 click.echo(line)
             return
         summary = summarize(reader)
-        click.echo(json.dumps(summary.as_dict(), indent=2) if as_json else _page(summary))
+        click.echo(json.dumps(summary.as_dict(), indent=2) if as_json else _page(summary, with_chunks))
 
 
-def _page(summary: StreamSummary) -> str:
-    blocks = [_stream_block(summary), _windows_block(summary.windows), _bytes_block(summary)]
+def _page(summary: StreamSummary, with_chunks: bool) -> str:
+    blocks = [_stream_block(summary), _windows_block(summary.windows)]
+    if with_chunks:
+        blocks.append(_chunks_block(summary.windows))
+    blocks.append(_bytes_block(summary))
     if summary.metadata:
         blocks.append("\n".join(_printable(f"{key}: {value}") for key, value in summary.metadata.items()))
     return "\n\n".join(block for block in blocks if block)
@@ -51,7 +55,7 @@ def _printable(text: str) -> str:
 
 def _stream_block(summary: StreamSummary) -> str:
     color = f"{summary.color_primaries}/{summary.transfer_characteristics}/{summary.matrix_coefficients}"
-    chunks = sum(len(window.chunk_frames) for window in summary.windows)
+    chunks = sum(len(window.chunks) for window in summary.windows)
     rows = [
         ("file", f"{summary.name}, {summary.file_bytes:,} bytes, {state(summary)}"),
         (
@@ -84,9 +88,9 @@ def _windows_block(windows: Sequence[WindowSummary]) -> str:
     rows = [
         (
             str(window_idx),
-            f"{window.first_frame}..{window.first_frame + window.num_frames - 1}",
+            _frames(window),
             f"{window.start_s:.3f}",
-            _lengths(window.chunk_frames),
+            _lengths(window.chunks),
             window.backbone,
             f"{window.num_parameters:,}",
             f"{window.num_shared:,}",
@@ -99,9 +103,31 @@ def _windows_block(windows: Sequence[WindowSummary]) -> str:
     return _table([head, *rows])
 
 
-def _lengths(chunk_frames: Sequence[int]) -> str:
-    shortest, longest = min(chunk_frames), max(chunk_frames)
-    return f"{len(chunk_frames)} x {shortest if shortest == longest else f'{shortest}..{longest}'}"
+def _chunks_block(windows: Sequence[WindowSummary]) -> str:
+    head = ("window", "chunk", "frames", "start s", "end s", "bytes")
+    rows = [
+        (
+            str(window_idx),
+            str(chunk_idx),
+            _frames(chunk),
+            f"{chunk.start_s:.3f}",
+            f"{chunk.end_s:.3f}",
+            f"{chunk.num_bytes:,}",
+        )
+        for window_idx, window in enumerate(windows)
+        for chunk_idx, chunk in enumerate(window.chunks)
+    ]
+    return _table([head, *rows]) if rows else ""
+
+
+def _frames(part: WindowSummary | ChunkSummary) -> str:
+    return f"{part.first_frame}..{part.first_frame + part.num_frames - 1}"
+
+
+def _lengths(chunks: Sequence[ChunkSummary]) -> str:
+    lengths = [chunk.num_frames for chunk in chunks]
+    shortest, longest = min(lengths), max(lengths)
+    return f"{len(chunks)} x {shortest if shortest == longest else f'{shortest}..{longest}'}"
 
 
 def _bytes_block(summary: StreamSummary) -> str:

@@ -13,12 +13,12 @@ import torch
 
 from nvcodec.bitstream import Limits, NvstReader
 from nvcodec.bitstream.source import Readable
+from nvcodec.bitstream.wanted import WantedChunk, wanted_chunks
 from nvcodec.decoder.device import describe_device, memory_errors_reported, resolve_device
 from nvcodec.decoder.reconstruction import ChunkReconstructor
-from nvcodec.errors import ConfigError
 from nvcodec.video.frame import Frame
+from nvcodec.video.selection import Selection
 from nvcodec.video.sink import FrameSink, HashSink, open_sink
-from nvcodec.video.source import Selection
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,8 @@ def decode(
     start = time.monotonic()
     with ExitStack() as stack:
         reader = stack.enter_context(NvstReader(source, limits or Limits()))
-        wanted = _wanted_chunks(reader, selection or Selection())
+        wanted = wanted_chunks(reader, selection or Selection())
         num_frames = sum(len(chunk.frame_idx) for chunk in wanted)
-        if not num_frames:
-            raise ConfigError(f"the selection holds none of the file's {reader.num_frames} frames", reader.source.name)
         header = reader.header
         sink: FrameSink | None = None
         if target is not None:
@@ -121,48 +119,7 @@ def decode(
         )
 
 
-@dataclass(frozen=True)
-class _WantedChunk:
-    window_idx: int
-    chunk_idx: int
-    frame_idx: tuple[int, ...]
-
-
-def _wanted_chunks(reader: NvstReader, selection: Selection) -> list[_WantedChunk]:
-    """The chunks that hold a wanted frame; a chunk that a time cuts through is read for its frames' times."""
-    selection.validate()
-    first_pts: int | None = None
-    wanted: list[_WantedChunk] = []
-    for window_idx, window in enumerate(reader.windows):
-        content = None
-        for chunk_idx, chunk in enumerate(window.chunks):
-            first_pts = chunk.first_pts if first_pts is None else first_pts
-            begin_s = float((chunk.first_pts - first_pts) * reader.header.time_base)
-            end_s = float((chunk.end_pts - first_pts) * reader.header.time_base)
-            if selection.is_past(chunk.first_frame, begin_s):
-                return wanted
-            # The last frame begins before the chunk ends, so a chunk that ends where the range begins is not needed.
-            ends_before = selection.start_s is not None and end_s <= selection.start_s
-            if ends_before or not selection.has_begun(chunk.first_frame + chunk.num_frames - 1, end_s):
-                continue
-            if selection.holds_times(begin_s, end_s):
-                times = [begin_s] * chunk.num_frames
-            else:
-                content = content or reader.read_window(window_idx)
-                pts = reader.read_chunk(window_idx, chunk_idx, content).pts
-                times = [float((int(value) - first_pts) * reader.header.time_base) for value in pts]
-            frame_idx = tuple(
-                idx
-                for idx, time_s in enumerate(times)
-                if selection.has_begun(chunk.first_frame + idx, time_s)
-                and not selection.is_past(chunk.first_frame + idx, time_s)
-            )
-            if frame_idx:
-                wanted.append(_WantedChunk(window_idx, chunk_idx, frame_idx))
-    return wanted
-
-
-def _frames(reader: NvstReader, wanted: list[_WantedChunk], device: torch.device) -> Iterator[Frame]:
+def _frames(reader: NvstReader, wanted: list[WantedChunk], device: torch.device) -> Iterator[Frame]:
     """The wanted frames in order; a window and a chunk are read when the first of their frames is due."""
     window_idx, window = -1, None
     for chunk in wanted:

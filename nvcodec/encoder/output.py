@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from nvcodec.bitstream.whole_file import writing_reported as writing_reported
 from nvcodec.errors import OutputError
 
 
@@ -77,15 +75,3 @@ class PartialFile:
         with contextlib.suppress(OSError):
             self.file.close()
         self.partial_path.unlink(missing_ok=True)
-
-
-@contextmanager
-def writing_reported(path: Path) -> Iterator[None]:
-    """Turn a failure of the file system, or one about the temporary name, into an ``OutputError`` about ``path``."""
-    try:
-        yield
-    except OutputError as error:
-        raise OutputError(error.reason, str(path)) from error
-    except OSError as error:
-        reason = "no space left on the disk" if error.errno == errno.ENOSPC else (error.strerror or str(error)).lower()
-        raise OutputError(reason, str(path)) from error

@@ -12,6 +12,7 @@ import torch
 
 from nvcodec import __version__
 from nvcodec.bitstream import ChunkContent, NvstReader, NvstWriter, StreamHeader, WindowContent
+from nvcodec.bitstream.front_index import add_front_index
 from nvcodec.decoder.device import describe_device, memory_errors_reported, resolve_device
 from nvcodec.decoder.reconstruction import ChunkReconstructor
 from nvcodec.encoder.config import EncoderConfig
@@ -45,6 +46,7 @@ def encode(
     should_stop: Callable[[], bool] | None = None,
     overwrite: bool = False,
     recon: str | Path | None = None,
+    faststart: bool = False,
 ) -> EncodeResult:
     """Encode a video into a .nvst file.
 
@@ -61,6 +63,7 @@ def encode(
             closed, valid but not complete.
         overwrite: replace an existing target.
         recon: also write the decoded frames to this video.
+        faststart: put a copy of the index in front, once the file is closed; if that fails the file is kept without it.
 
     Returns:
         What was written, with its measured quality.
@@ -83,7 +86,7 @@ def encode(
         if recon is not None:
             sink = open_sink(recon, video.format, video.time_base, video.average_rate, overwrite=overwrite)
             stack.enter_context(sink)
-        session = _EncodeSession(video, output, config, device, sink, progress, should_stop)
+        session = _EncodeSession(video, output, config, device, sink, progress, should_stop, faststart)
         try:
             return session.run()
         except BaseException:
@@ -104,6 +107,7 @@ class _EncodeSession:
         sink: FrameSink | None,
         progress: ProgressCallback | None,
         should_stop: Callable[[], bool] | None,
+        faststart: bool,
     ) -> None:
         self.reports: list[WindowReport] = []
         self.verified_bytes = 0
@@ -114,6 +118,7 @@ class _EncodeSession:
         self._sink = sink
         self._progress = progress or (lambda progress: None)
         self._should_stop = should_stop or (lambda: False)
+        self._faststart = faststart
         self._start = time.monotonic()
         self._frames_coded = 0
         with writing_reported(output.path):
@@ -135,6 +140,10 @@ class _EncodeSession:
         with writing_reported(self._output.path):
             self._writer.finish(is_complete=is_complete)
         self._output.keep()
+        if self._sink is not None:
+            self._sink.close()
+        if self._faststart:
+            add_front_index(self._output.path)
         return self._result(is_complete)
 
     def _encode_window(self, window: Window, window_idx: int) -> None:

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import errno
 import io
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nvcodec.bitstream import NvstReader
 from nvcodec.bitstream.boxes import pack_box
-from nvcodec.bitstream.front_index import write_with_front_index
+from nvcodec.bitstream.front_index import add_front_index, write_with_front_index
 from nvcodec.bitstream.headers import BOX_HEADER, FRONT_INDEX, BoxType
 from nvcodec.bitstream.scan import iter_boxes
-from nvcodec.errors import ChecksumError, ConfigError, MalformedError
+from nvcodec.errors import ChecksumError, ConfigError, MalformedError, OutputError
 from tests.bitstream.nvst_samples import (
     box_positions,
     field_setter,
@@ -86,3 +89,25 @@ def test_a_front_index_stands_behind_the_stream_header_or_nowhere() -> None:
     late = data[:end] + pack_box(box_type, len(positions) - 2, payload)
     with pytest.raises(MalformedError, match="does not follow the stream header"):
         open_bytes(late)
+
+
+def test_a_file_is_replaced_by_its_copy_with_the_index_in_front(tmp_path: Path) -> None:
+    path = tmp_path / "a.nvst"
+    path.write_bytes(make_file(three_windows()))
+    add_front_index(path)
+    assert path.read_bytes() == with_front_index(make_file(three_windows()))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_stays_if_there_is_no_room_for_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "a.nvst"
+    path.write_bytes(make_file(three_windows()))
+    monkeypatch.setattr("nvcodec.bitstream.front_index.write_with_front_index", full)
+    with pytest.raises(OutputError, match=r"is whole, but .*: no space left on the disk") as caught:
+        add_front_index(path)
+    assert caught.value.place == str(path)
+    assert path.read_bytes() == make_file(three_windows())
+    assert list(tmp_path.iterdir()) == [path]

@@ -27,7 +27,7 @@ def test_summary_of_three_windows() -> None:
     for window, (content, _) in zip(summary.windows, contents, strict=True):
         assert window.num_shared == np.count_nonzero(content.mask)
         assert window.kappa == window.num_shared / HNERV.num_parameters
-        assert window.chunk_frames == (2, 1)
+        assert [chunk.num_frames for chunk in window.chunks] == [2, 1]
     stored = sum(window.num_shared + 2 * (window.num_parameters - window.num_shared) for window in summary.windows)
     bits = 8 * (summary.bytes_by_part["shared"] + summary.bytes_by_part["own"])
     assert summary.bits_per_parameter == pytest.approx(bits / stored)

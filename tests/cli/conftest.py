@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from nvcodec.cli import nvdec, nvenc
+from nvcodec.cli import nvcat, nvcut, nvdec, nvenc
 from tests import encodes
 
 ENCODE_OPTIONS = ("--device", "cpu", "--chunk", "3", "--preset", "draft")
@@ -29,6 +29,26 @@ def run_nvdec():
 
     def run(*arguments: object) -> Result:
         return CliRunner().invoke(nvdec.main, ["--device", "cpu", *map(str, arguments)], prog_name="nvdec")
+
+    return run
+
+
+@pytest.fixture
+def run_nvcut():
+    """Run nvcut in this process."""
+
+    def run(*arguments: object) -> Result:
+        return CliRunner().invoke(nvcut.main, [*map(str, arguments)], prog_name="nvcut")
+
+    return run
+
+
+@pytest.fixture
+def run_nvcat():
+    """Run nvcat in this process."""
+
+    def run(*arguments: object) -> Result:
+        return CliRunner().invoke(nvcat.main, [*map(str, arguments)], prog_name="nvcat")
 
     return run
 

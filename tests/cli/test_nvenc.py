@@ -36,6 +36,7 @@ OPTIONS = [
     "--end",
     "--scale",
     "--recon",
+    "--faststart",
     "--verbose",
     "--quiet",
     "--version",
@@ -110,6 +111,17 @@ def test_the_live_display_draws_every_stage(source: Path, tmp_path: Path, capsys
     output = capsys.readouterr().err
     for word in ("window 0:", "window 1: written", "12 frames in 2 windows"):
         assert word in output
+
+
+def test_faststart(run_nvenc, source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "a.nvst"
+    result = run_nvenc(source, "-o", target, "--faststart", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout.splitlines()[-1])["file_bytes"] == target.stat().st_size
+    with NvstReader(target) as reader:
+        reader.verify()
+        assert reader.has_front_index
+    assert os.listdir(tmp_path) == ["a.nvst"]
 
 
 def test_json_lines(run_nvenc, source: Path, tmp_path: Path) -> None:

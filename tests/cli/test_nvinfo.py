@@ -70,6 +70,20 @@ def test_json(tmp_path: Path) -> None:
     assert summary["windows"][0]["num_parameters"] == NETWORK.num_parameters
 
 
+def test_chunks(tmp_path: Path) -> None:
+    path = write_file(tmp_path / "a.nvst", 2)
+    lines = CliRunner().invoke(main, ["--chunks", str(path)]).output.splitlines()
+    start = next(idx for idx, line in enumerate(lines) if line.split()[:2] == ["window", "chunk"])
+    assert [line.split()[:5] for line in lines[start + 1 : start + 3]] == [
+        ["0", "0", "0..1", "0.000", "0.080"],
+        ["1", "0", "2..3", "0.080", "0.160"],
+    ]
+    assert lines[start + 3] == ""
+    assert len(lines) == len(CliRunner().invoke(main, [str(path)]).output.splitlines()) + 4
+    chunks = json.loads(CliRunner().invoke(main, ["--json", str(path)]).output)["windows"][1]["chunks"]
+    assert chunks[0]["first_frame"] == 2
+
+
 def test_dump(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["--dump", str(write_file(tmp_path / "a.nvst"))])
     assert result.exit_code == 0

@@ -14,7 +14,7 @@ from nvcodec.bitstream import NvstReader
 from nvcodec.decoder.decoding import DecodeProgress, decode
 from nvcodec.errors import BitstreamError, ConfigError, InputError, OutputError
 from nvcodec.video.frame import Frame
-from nvcodec.video.source import Selection
+from nvcodec.video.selection import Selection
 from tests import clips, encodes
 
 CHUNK_FRAMES = 3

@@ -156,6 +156,24 @@ def test_a_full_disk_before_the_first_window_leaves_nothing(tmp_path: Path, full
     assert os.listdir(tmp_path) == ["two_scenes.y4m"]
 
 
+def test_a_front_index_that_cannot_be_written_leaves_the_file_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(path: Path, mode: str) -> io.BufferedWriter:
+        return io.BufferedWriter(FullDisk(path, mode, 1000))
+
+    monkeypatch.setattr("nvcodec.bitstream.whole_file.open", opened, raising=False)
+    source, target, recon = encodes.two_scene_clip(tmp_path), tmp_path / "a.nvst", tmp_path / "recon.y4m"
+    with pytest.raises(OutputError, match=r"is whole, but .*: no space left on the disk") as caught:
+        encodes.tiny_encode(source, target, recon=recon, faststart=True)
+    assert caught.value.place == str(target)
+    assert sorted(os.listdir(tmp_path)) == ["a.nvst", "recon.y4m", "two_scenes.y4m"]
+    with NvstReader(target) as reader:
+        reader.verify()
+        assert reader.is_complete
+        assert not reader.has_front_index
+
+
 def test_an_existing_output_is_refused_before_any_work_and_untouched(tmp_path: Path) -> None:
     source, target = encodes.two_scene_clip(tmp_path), tmp_path / "a.nvst"
     target.write_bytes(b"old")
