@@ -12,7 +12,7 @@ from nvcodec.bitstream.index import parse_index, parse_trailer
 from nvcodec.bitstream.masks import BoolArray
 from nvcodec.bitstream.payloads import parse_chunk, parse_shared, parse_stream, parse_window, parse_window_mask
 from nvcodec.bitstream.reader import NvstReader
-from nvcodec.bitstream.scan import iter_boxes
+from nvcodec.bitstream.scan import ForwardFile, iter_boxes
 
 
 def dump(reader: NvstReader) -> Iterator[str]:
@@ -26,7 +26,7 @@ def dump(reader: NvstReader) -> Iterator[str]:
     for name, text in FILE_HEADER.lines(values):
         yield f"    {name}: {text}"
     parser = _Parser(reader)
-    for box in iter_boxes(reader.source, reader.limits):
+    for box in iter_boxes(ForwardFile(reader.source), reader.limits):
         header = box.header
         size = header.end - header.offset
         yield f"{header.place}, {size} bytes, sequence {header.sequence}, payload_crc {header.payload_crc:08x}"

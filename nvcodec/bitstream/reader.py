@@ -6,9 +6,9 @@ import os
 from functools import cached_property
 from typing import BinaryIO, Self
 
-from nvcodec.bitstream.boxes import Box, check_payload, parse_box_header, parse_file_header
+from nvcodec.bitstream.boxes import Box, parse_box_header
 from nvcodec.bitstream.content import ChunkContent, StreamHeader, WindowContent, WindowHeader
-from nvcodec.bitstream.headers import BOX_HEADER, FILE_HEADER, MAGIC, STREAM, TRAILER, BoxType
+from nvcodec.bitstream.headers import BOX_HEADER, TRAILER, BoxType
 from nvcodec.bitstream.index import ChunkEntry, Index, WindowEntry, parse_index, parse_trailer
 from nvcodec.bitstream.limits import Limits
 from nvcodec.bitstream.metadata import parse_metadata
@@ -16,18 +16,16 @@ from nvcodec.bitstream.payloads import (
     parse_chunk,
     parse_chunk_times,
     parse_shared,
-    parse_stream,
     parse_window,
     parse_window_mask,
 )
-from nvcodec.bitstream.scan import check_window_position, scan_file
+from nvcodec.bitstream.scan import FRONT_BYTES, check_window_position, parse_front, scan_file
 from nvcodec.bitstream.source import ByteSource, split_boxes
-from nvcodec.errors import BitstreamError, ConfigError, MalformedError, TruncatedError
+from nvcodec.errors import BitstreamError, ConfigError, MalformedError
 
 PARTS = ("mask", "shared", "own", "embeddings", "overhead")
 """Where the bytes of a file go."""
 
-_FRONT_BYTES = FILE_HEADER.size + BOX_HEADER.size + STREAM.size
 _TRAILER_BYTES = BOX_HEADER.size + TRAILER.size
 
 
@@ -105,13 +103,13 @@ class NvstReader:
         Raises:
             BitstreamError: the box behind the stream header is damaged.
         """
-        if self._source.size < _FRONT_BYTES + BOX_HEADER.size:
+        if self._source.size < FRONT_BYTES + BOX_HEADER.size:
             return {}
-        place = f"box header at byte {_FRONT_BYTES}"
-        header = parse_box_header(self._source.read(_FRONT_BYTES, BOX_HEADER.size, place), _FRONT_BYTES)
+        place = f"box header at byte {FRONT_BYTES}"
+        header = parse_box_header(self._source.read(FRONT_BYTES, BOX_HEADER.size, place), FRONT_BYTES)
         if header.box_type != BoxType.METADATA or header.end > self._source.size:
             return {}
-        box = self._source.read_box(_FRONT_BYTES, self._limits)
+        box = self._source.read_box(FRONT_BYTES, self._limits)
         return parse_metadata(box.payload, self._limits.max_metadata_bytes, header.place)
 
     def read_window_header(self, window_idx: int) -> tuple[WindowHeader, int]:
@@ -229,21 +227,13 @@ class NvstReader:
         return boxes[0]
 
     def _read_front(self) -> StreamHeader:
-        place = "file header at byte 0"
-        data = self._source.read(0, min(_FRONT_BYTES, self._source.size), place)
-        if len(data) < _FRONT_BYTES and MAGIC.to_bytes(8, "little").startswith(data[:8]):
-            raise TruncatedError(f"the file ends at byte {len(data)}, before its first frame", place)
-        parse_file_header(data[: FILE_HEADER.size])
-        payload_start = FILE_HEADER.size + BOX_HEADER.size
-        header = parse_box_header(data[FILE_HEADER.size : payload_start], FILE_HEADER.size)
-        if header.box_type != BoxType.STREAM or header.payload_bytes != STREAM.size:
-            raise MalformedError(f"expected a STRM box of {STREAM.size} bytes", header.place)
-        return parse_stream(check_payload(header, data[payload_start:]).cursor(), self._limits)
+        data = self._source.read(0, min(FRONT_BYTES, self._source.size), "file header at byte 0")
+        return parse_front(data, self._limits)
 
     def _find_trailer(self) -> Box | None:
         """The trailer if the file ends with one; whether a damaged end is damage or a cut is left to the scan."""
         offset = self._source.size - _TRAILER_BYTES
-        if offset < _FRONT_BYTES:
+        if offset < FRONT_BYTES:
             return None
         try:
             boxes = split_boxes(self._source.read(offset, _TRAILER_BYTES, "trailer"), offset)
@@ -258,7 +248,7 @@ class NvstReader:
         box.require_type(BoxType.INDEX)
         if box.header.end != trailer.header.offset:
             raise MalformedError("the index does not end where the trailer begins", box.header.place)
-        return parse_index(box.cursor(), self._limits, _FRONT_BYTES, offset)
+        return parse_index(box.cursor(), self._limits, FRONT_BYTES, offset)
 
     def _scan(self) -> Index:
         scan = scan_file(self._source, self._limits, self.header)

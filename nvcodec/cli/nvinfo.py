@@ -26,6 +26,8 @@ def main(file: str, as_json: bool, as_dump: bool) -> None:
     Prints the video's format, its windows and chunks, which share of the parameters the chunks of a window really
     share (kappa), and where the bytes go.
     """
+    if file == "-":
+        raise click.UsageError("standard input cannot be searched: give a file")
     with NvstReader(file, Limits()) as reader:
         if as_dump:
             for line in dump(reader):

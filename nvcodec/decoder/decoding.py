@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 
-from nvcodec.bitstream import Limits, NvstReader
+from nvcodec.bitstream import Limits, MissingFrames, NvstReader, RecoveryReader, SequentialReader
 from nvcodec.decoder.device import describe_device, memory_errors_reported, resolve_device
 from nvcodec.decoder.reconstruction import ChunkReconstructor
-from nvcodec.errors import ConfigError
-from nvcodec.video.frame import Frame
+from nvcodec.decoder.wanted import StoredChunks, StreamedChunks
+from nvcodec.errors import ConfigError, MalformedError
 from nvcodec.video.sink import FrameSink, HashSink, open_sink
 from nvcodec.video.source import Selection
+
+Source = str | Path | BinaryIO
+STANDARD_INPUT = "-"
 
 
 @dataclass(frozen=True)
 class DecodeProgress:
-    """State of a decode: frames done, frames wanted, and frames per second so far."""
+    """State of a decode: frames done, frames wanted (None if unknown), and frames per second so far."""
 
     num_done: int
-    num_frames: int
+    num_frames: int | None
     fps: float
 
 
@@ -38,48 +42,55 @@ class DecodeResult:
         seconds: time taken, output included.
         device: the device that reconstructed, for people.
         md5: of all samples, plane by plane in order, little endian; None if not asked for.
-        is_complete: false if the file has fewer frames than its source had.
+        is_complete: false if the file was written with fewer frames than its source had; None if that is unknown,
+            because damage hides it or a stream was not read to its end.
         warnings: what the output could not hold.
+        missing: the frames of the file that damage took, in order; empty unless they were to be recovered.
     """
 
     num_frames: int
     seconds: float
     device: str
     md5: str | None
-    is_complete: bool
+    is_complete: bool | None
     warnings: tuple[str, ...]
+    missing: tuple[MissingFrames, ...]
 
 
 def decode(
-    source: str | Path,
+    source: Source,
     target: str | Path | None,
     *,
     selection: Selection | None = None,
     device: str = "auto",
     threads: int | None = None,
     md5: bool = False,
+    recover: bool = False,
     overwrite: bool = False,
     limits: Limits | None = None,
     progress: Callable[[DecodeProgress], None] | None = None,
 ) -> DecodeResult:
     """Decode a .nvst file into a video.
 
-    Only the blocks that the wanted frames need are read. The target has its own name only once it is whole.
+    Only the blocks that the wanted frames need are read. A stream that cannot be searched is read from front to back,
+    each chunk decoded as soon as it is there, up to the end of the selection. The target has its own name only once it
+    is whole.
 
     Args:
-        source: path of the .nvst file.
+        source: path of the .nvst file, "-" for standard input, or a binary file object, at its start if not seekable.
         target: path of the video (see ``open_sink``); None writes none.
         selection: frames wanted; None for all. Seconds count from the first frame.
         device: ``auto``, ``cpu`` or ``cuda``.
         threads: CPU threads; None: PyTorch's choice.
         md5: also hash the samples.
+        recover: decode what damage has left; frame numbers and times are those of the undamaged file.
         overwrite: replace an existing target.
         limits: what a file may ask for; None for the defaults.
         progress: told how far the decode is, after every frame.
 
     Raises:
-        BitstreamError: the file is refused.
-        ConfigError: the selection holds no frame, or the target cannot hold the video.
+        BitstreamError: the file is refused, or nothing of it can be recovered.
+        ConfigError: the selection holds no frame, the target cannot hold the video, or a stream is to be recovered.
         OutputError: the target exists or cannot be written.
         DeviceError: the device is missing or its memory is too small.
     """
@@ -87,92 +98,67 @@ def decode(
     if threads is not None:
         torch.set_num_threads(threads)
     start = time.monotonic()
+    selection = selection or Selection()
+    selection.validate()
+    stream = _as_stream(source)
+    if stream is not None and recover:
+        raise ConfigError("a stream cannot be searched for what damage has left; save it to a file first", "recover")
     with ExitStack() as stack:
-        reader = stack.enter_context(NvstReader(source, limits or Limits()))
-        wanted = _wanted_chunks(reader, selection or Selection())
-        num_frames = sum(len(chunk.frame_idx) for chunk in wanted)
-        if not num_frames:
-            raise ConfigError(f"the selection holds none of the file's {reader.num_frames} frames", str(source))
+        reader: NvstReader | RecoveryReader | SequentialReader
+        chunks: StoredChunks | StreamedChunks
+        if stream is None:
+            reader = stored = _open_stored(source, limits or Limits(), recover)
+            stack.callback(stored.close)
+            chunks = StoredChunks(stored, selection)
+        else:
+            reader = streamed = SequentialReader(stream, limits or Limits())
+            chunks = StreamedChunks(streamed, selection)
         header = reader.header
         sink: FrameSink | None = None
-        if target is not None:
-            sink = open_sink(target, header.format, header.time_base, _average_rate(reader), overwrite=overwrite)
-            stack.enter_context(sink)
         hasher = HashSink() if md5 else None
+        num_done = 0
         with memory_errors_reported("reconstruction"):
-            for num_done, frame in enumerate(_frames(reader, wanted, torch_device), start=1):
-                if sink is not None:
-                    sink.write(frame)
-                if hasher is not None:
-                    hasher.write(frame)
-                if progress is not None:
-                    progress(DecodeProgress(num_done, num_frames, num_done / (time.monotonic() - start)))
+            for wanted in chunks:
+                if target is not None and sink is None and chunks.average_rate is not None:
+                    sink = open_sink(target, header.format, header.time_base, chunks.average_rate, overwrite=overwrite)
+                    stack.enter_context(sink)
+                reconstructor = ChunkReconstructor(wanted.window, wanted.chunk, header.format, torch_device)
+                for frame in reconstructor.frames(wanted.frame_idx):
+                    if sink is not None:
+                        sink.write(frame)
+                    if hasher is not None:
+                        hasher.write(frame)
+                    num_done += 1
+                    if progress is not None:
+                        progress(DecodeProgress(num_done, chunks.num_frames, num_done / (time.monotonic() - start)))
+        if not num_done:
+            raise ConfigError(f"the selection holds none of the file's {reader.num_frames} frames", str(source))
         if sink is not None:
             sink.close()
         return DecodeResult(
-            num_frames=num_frames,
+            num_frames=num_done,
             seconds=time.monotonic() - start,
             device=describe_device(torch_device),
             md5=hasher.hexdigest() if hasher is not None else None,
             is_complete=reader.is_complete,
             warnings=tuple(sink.warnings) if sink is not None else (),
+            missing=tuple(reader.missing) if isinstance(reader, RecoveryReader) else (),
         )
 
 
-@dataclass(frozen=True)
-class _WantedChunk:
-    window_idx: int
-    chunk_idx: int
-    frame_idx: tuple[int, ...]
+def _open_stored(source: Source, limits: Limits, recover: bool) -> NvstReader | RecoveryReader:
+    if not recover:
+        return NvstReader(source, limits)
+    reader = RecoveryReader(source, limits)
+    if reader.missing and not reader.windows:
+        reader.close()
+        error = reader.missing[0].error
+        raise MalformedError(f"no frame can be recovered: {error.reason}", error.place)
+    return reader
 
 
-def _wanted_chunks(reader: NvstReader, selection: Selection) -> list[_WantedChunk]:
-    """The chunks that hold a wanted frame; a chunk that a time cuts through is read for its frames' times."""
-    selection.validate()
-    first_pts: int | None = None
-    wanted: list[_WantedChunk] = []
-    for window_idx, window in enumerate(reader.windows):
-        content = None
-        for chunk_idx, chunk in enumerate(window.chunks):
-            first_pts = chunk.first_pts if first_pts is None else first_pts
-            begin_s = float((chunk.first_pts - first_pts) * reader.header.time_base)
-            end_s = float((chunk.end_pts - first_pts) * reader.header.time_base)
-            if selection.is_past(chunk.first_frame, begin_s):
-                return wanted
-            # The last frame begins before the chunk ends, so a chunk that ends where the range begins is not needed.
-            ends_before = selection.start_s is not None and end_s <= selection.start_s
-            if ends_before or not selection.has_begun(chunk.first_frame + chunk.num_frames - 1, end_s):
-                continue
-            if selection.holds_times(begin_s, end_s):
-                times = [begin_s] * chunk.num_frames
-            else:
-                content = content or reader.read_window(window_idx)
-                pts = reader.read_chunk(window_idx, chunk_idx, content).pts
-                times = [float((int(value) - first_pts) * reader.header.time_base) for value in pts]
-            frame_idx = tuple(
-                idx
-                for idx, time_s in enumerate(times)
-                if selection.has_begun(chunk.first_frame + idx, time_s)
-                and not selection.is_past(chunk.first_frame + idx, time_s)
-            )
-            if frame_idx:
-                wanted.append(_WantedChunk(window_idx, chunk_idx, frame_idx))
-    return wanted
-
-
-def _frames(reader: NvstReader, wanted: list[_WantedChunk], device: torch.device) -> Iterator[Frame]:
-    """The wanted frames in order; a window and a chunk are read when the first of their frames is due."""
-    window_idx, window = -1, None
-    for chunk in wanted:
-        if window is None or chunk.window_idx != window_idx:
-            window_idx, window = chunk.window_idx, reader.read_window(chunk.window_idx)
-        content = reader.read_chunk(window_idx, chunk.chunk_idx, window)
-        reconstructor = ChunkReconstructor(window, content, reader.header.format, device)
-        yield from reconstructor.frames(chunk.frame_idx)
-
-
-def _average_rate(reader: NvstReader) -> Fraction:
-    """Frames per second over the whole file."""
-    chunks = [chunk for window in reader.windows for chunk in window.chunks]
-    duration = (chunks[-1].end_pts - chunks[0].first_pts) * reader.header.time_base
-    return Fraction(reader.num_frames) / duration
+def _as_stream(source: Source) -> BinaryIO | None:
+    """The source as what can only be read from front to back, None if it can be searched."""
+    if str(source) == STANDARD_INPUT:
+        return sys.stdin.buffer
+    return None if isinstance(source, (str, Path)) or source.seekable() else source
