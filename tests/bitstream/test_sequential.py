@@ -12,9 +12,7 @@ from nvcodec.bitstream import ChunkContent, Limits, SequentialReader, WindowCont
 from nvcodec.bitstream.boxes import pack_box
 from nvcodec.bitstream.headers import BOX_HEADER, CHUNK, FILE_HEADER, INDEX, STREAM, TRAILER, WINDOW, BoxType
 from nvcodec.errors import BitstreamError, InputError, LimitError, MalformedError, TruncatedError
-from tests.bitstream.nvst_samples import (
-    STREAM as STREAM_HEADER,
-)
+from tests.bitstream import nvst_samples
 from tests.bitstream.nvst_samples import (
     assert_same_chunk,
     assert_same_window,
@@ -76,7 +74,7 @@ def assert_are_chunks(actual: list[tuple[WindowContent, ChunkContent]], num_chun
 )
 def test_a_stream_gives_its_chunks_in_order(is_finished: bool, says: bool, is_complete: bool) -> None:
     reader = SequentialReader(Pipe(make_file(three_windows(), {"made": "here"}, says, is_finished)))  # type: ignore[arg-type]
-    assert reader.header == STREAM_HEADER
+    assert reader.header == nvst_samples.STREAM
     assert reader.is_complete is None
     assert_are_chunks(list(reader), 6)
     assert (reader.num_frames, reader.is_complete) == (9, is_complete)
@@ -174,13 +172,12 @@ def crc_added(header: bytes) -> bytes:
 
 
 def test_verify_wants_the_text_too_and_chunks_do_not() -> None:
-    data = with_payload(
-        make_file(three_windows(), {"made": "here"}), BoxType.METADATA, lambda payload: b"x" + payload[1:]
-    )
+    sound = make_file(three_windows(), {"made": "here"})
+    data = with_payload(sound, BoxType.METADATA, lambda payload: b"x" + payload[1:])
     assert len(list(chunks_of(data))) == 6
     with pytest.raises(MalformedError, match="not a zstandard frame"):
         SequentialReader(Pipe(data)).verify()  # type: ignore[arg-type]
-    SequentialReader(Pipe(make_file(three_windows(), {"made": "here"}))).verify()  # type: ignore[arg-type]
+    SequentialReader(Pipe(sound)).verify()  # type: ignore[arg-type]
 
 
 def test_a_stream_that_cannot_be_read_is_an_input_error() -> None:
