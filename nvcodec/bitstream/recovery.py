@@ -1,7 +1,8 @@
 """Reading what damage has left of a .nvst file (spec clause "Recovery").
 
 Boxes are placed by the numbers they carry, wherever they lie: in a window nothing stands between its WNDW, MASK and
-SHRD boxes and its chunks, so chunk k of the window whose WNDW box has the number s is box s + 3 + k.
+SHRD boxes and its chunks, so chunk k of the window whose WNDW box has the number s is box s + 3 + k. Everything used
+obeys every rule of the format; what contradicts the index, or without one what stands before it, is missing.
 """
 
 from __future__ import annotations
