@@ -7,6 +7,8 @@ from nvcodec.bitstream.levels import smallest_level
 from nvcodec.bitstream.limits import Limits
 from nvcodec.bitstream.masks import num_units, unit_indices
 from nvcodec.bitstream.reader import NvstReader
+from nvcodec.bitstream.recovery import MissingFrames, RecoveryReader
+from nvcodec.bitstream.sequential import SequentialReader
 from nvcodec.bitstream.steps import NUM_STEPS, step_idx_for, step_size
 from nvcodec.bitstream.writer import NvstWriter
 
@@ -16,8 +18,11 @@ __all__ = [
     "ChunkEntry",
     "Limits",
     "MaskGranularity",
+    "MissingFrames",
     "NvstReader",
     "NvstWriter",
+    "RecoveryReader",
+    "SequentialReader",
     "StreamHeader",
     "WindowContent",
     "WindowEntry",

@@ -138,6 +138,11 @@ def pack_box(type_code: int, sequence: int, payload: bytes) -> bytes:
     return _with_crc(BOX_HEADER.pack(values)) + payload
 
 
+def has_sound_header(data: bytes) -> bool:
+    """True if the header of a file or a box agrees with its checksum, which is its end."""
+    return zlib.crc32(data[:-_CRC_BYTES]) == int.from_bytes(data[-_CRC_BYTES:], "little")
+
+
 def parse_box_header(data: bytes, offset: int) -> BoxHeader:
     """Check a box header.
 
@@ -179,5 +184,5 @@ def _with_crc(data: bytes) -> bytes:
 
 
 def _check_crc(data: bytes, place: str) -> None:
-    if zlib.crc32(data[:-_CRC_BYTES]) != int.from_bytes(data[-_CRC_BYTES:], "little"):
+    if not has_sound_header(data):
         raise ChecksumError("header differs from its checksum", place)

@@ -12,7 +12,7 @@ from nvcodec.bitstream.index import parse_front_index, parse_index, parse_traile
 from nvcodec.bitstream.masks import BoolArray
 from nvcodec.bitstream.payloads import parse_chunk, parse_shared, parse_stream, parse_window, parse_window_mask
 from nvcodec.bitstream.reader import NvstReader
-from nvcodec.bitstream.scan import iter_boxes
+from nvcodec.bitstream.scan import ForwardFile, iter_boxes
 
 
 def dump(reader: NvstReader) -> Iterator[str]:
@@ -39,7 +39,7 @@ def traced_boxes(reader: NvstReader) -> Iterator[tuple[Box, Cursor]]:
         BitstreamError: a box is damaged.
     """
     parser = _Parser(reader)
-    for box in iter_boxes(reader.source, reader.limits):
+    for box in iter_boxes(ForwardFile(reader.source), reader.limits):
         yield box, parser.parse(box)
 
 

@@ -10,7 +10,7 @@ from nvcodec.bitstream.boxes import pack_box, pack_file_header
 from nvcodec.bitstream.headers import BOX_HEADER, TRAILER, BoxType
 from nvcodec.bitstream.index import Index, WindowEntry, pack_front_index, pack_index, pack_trailer
 from nvcodec.bitstream.reader import NvstReader
-from nvcodec.bitstream.scan import iter_boxes
+from nvcodec.bitstream.scan import ForwardFile, iter_boxes
 from nvcodec.bitstream.whole_file import whole_file
 from nvcodec.errors import ConfigError, OutputError
 
@@ -60,7 +60,7 @@ def write_with_front_index(reader: NvstReader, file: BinaryIO) -> None:
     }
     file.write(pack_file_header())
     sequence = 0
-    for box in iter_boxes(reader.source, reader.limits):
+    for box in iter_boxes(ForwardFile(reader.source), reader.limits):
         if box.header.box_type == BoxType.FRONT_INDEX:
             continue
         payload = replaced.get(box.header.box_type, box.payload) if box.header.box_type else box.payload

@@ -5,9 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Self
 
-from nvcodec.bitstream.boxes import Box, BoxHeader, check_payload, parse_box_header, parse_file_header, type_name
+import numpy as np
+import numpy.typing as npt
+
+from nvcodec.bitstream.boxes import Box, BoxHeader, parse_box_header, type_name
 from nvcodec.bitstream.content import ChunkContent, StreamHeader, WindowContent, WindowHeader
-from nvcodec.bitstream.headers import BOX_HEADER, FILE_HEADER, MAGIC, STREAM, TRAILER, BoxType
+from nvcodec.bitstream.headers import BOX_HEADER, TRAILER, BoxType
 from nvcodec.bitstream.index import ChunkEntry, Index, WindowEntry, parse_front_index, parse_index, parse_trailer
 from nvcodec.bitstream.levels import file_level
 from nvcodec.bitstream.limits import Limits
@@ -16,18 +19,16 @@ from nvcodec.bitstream.payloads import (
     parse_chunk,
     parse_chunk_times,
     parse_shared,
-    parse_stream,
     parse_window,
     parse_window_mask,
 )
-from nvcodec.bitstream.scan import check_window_position, scan_file
+from nvcodec.bitstream.scan import FRONT_BYTES, check_window_position, check_within_level, parse_front, scan_file
 from nvcodec.bitstream.source import ByteSource, Readable, open_byte_source, split_boxes
-from nvcodec.errors import BitstreamError, ChecksumError, ConfigError, MalformedError, TruncatedError
+from nvcodec.errors import BitstreamError, ChecksumError, ConfigError, MalformedError
 
 PARTS = ("mask", "shared", "own", "embeddings", "overhead")
 """Where the bytes of a file go."""
 
-_FRONT_BYTES = FILE_HEADER.size + BOX_HEADER.size + STREAM.size
 _TRAILER_BYTES = BOX_HEADER.size + TRAILER.size
 
 
@@ -120,12 +121,12 @@ class NvstReader:
         Raises:
             BitstreamError: the box behind the stream header is damaged.
         """
-        place, start = f"box header at byte {_FRONT_BYTES}", _FRONT_BYTES
+        place, start = f"box header at byte {FRONT_BYTES}", FRONT_BYTES
         if self._front_index is not None:
             start = self._front_index.end
         if self._source.size < start + BOX_HEADER.size:
             return {}
-        data = self._next_header if start == _FRONT_BYTES else self._source.read(start, BOX_HEADER.size, place)
+        data = self._next_header if start == FRONT_BYTES else self._source.read(start, BOX_HEADER.size, place)
         header = parse_box_header(data, start)
         if header.box_type != BoxType.METADATA or header.end > self._source.size:
             return {}
@@ -261,18 +262,19 @@ class NvstReader:
         self._check_chunk(box, self._chunk_entry(window_idx, chunk_idx), window, chunk_idx)
         return box
 
+    def chunk_pts(self, window_idx: int, chunk_idx: int) -> npt.NDArray[np.int64]:
+        """Timestamps (n,) of a chunk's frames; its integers are not decoded.
+
+        Raises:
+            BitstreamError: a box is damaged or is not what the index says.
+        """
+        header, _ = self.read_window_header(window_idx)
+        return parse_chunk_times(self.checked_chunk_box(window_idx, chunk_idx, header).cursor(), header)[1]
+
     def _read_front(self) -> StreamHeader:
-        place = "file header at byte 0"
-        start = self._source.read_start(_FRONT_BYTES + BOX_HEADER.size)
-        data, self._next_header = start[:_FRONT_BYTES], start[_FRONT_BYTES:]
-        if len(data) < _FRONT_BYTES and MAGIC.to_bytes(8, "little").startswith(data[:8]):
-            raise TruncatedError(f"the file ends at byte {len(data)}, before its first frame", place)
-        parse_file_header(data[: FILE_HEADER.size])
-        payload_start = FILE_HEADER.size + BOX_HEADER.size
-        header = parse_box_header(data[FILE_HEADER.size : payload_start], FILE_HEADER.size)
-        if header.box_type != BoxType.STREAM or header.payload_bytes != STREAM.size:
-            raise MalformedError(f"expected a STRM box of {STREAM.size} bytes", header.place)
-        return parse_stream(check_payload(header, data[payload_start:]).cursor(), self._limits)
+        start = self._source.read_start(FRONT_BYTES + BOX_HEADER.size)
+        self._next_header = start[FRONT_BYTES:]
+        return parse_front(start[:FRONT_BYTES], self._limits)
 
     def _find_index(self) -> tuple[bool, Index]:
         """Whether the file is finished, and its index."""
@@ -286,7 +288,7 @@ class NvstReader:
     def _find_front_index(self) -> BoxHeader | None:
         """The header of the copy of the index behind the stream header, if there is one and it is whole."""
         try:
-            header = parse_box_header(self._next_header, _FRONT_BYTES)
+            header = parse_box_header(self._next_header, FRONT_BYTES)
         except BitstreamError:
             return None
         return header if header.box_type == BoxType.FRONT_INDEX and header.end <= self._source.size else None
@@ -303,7 +305,7 @@ class NvstReader:
     def _find_trailer(self) -> Box | None:
         """The trailer if the file ends with one; whether a damaged end is damage or a cut is left to the scan."""
         offset = self._source.size - _TRAILER_BYTES
-        if offset < _FRONT_BYTES:
+        if offset < FRONT_BYTES:
             return None
         try:
             boxes = split_boxes(self._source.read(offset, _TRAILER_BYTES, "trailer"), offset)
@@ -315,7 +317,7 @@ class NvstReader:
     def _read_index(self, trailer: Box) -> Index:
         offset = parse_trailer(trailer.cursor(), trailer.header.offset, self._source.size)
         box = self._read_one(BoxType.INDEX, offset, trailer.header.offset - offset, f"INDX box at byte {offset}")
-        return parse_index(box.cursor(), self._limits, _FRONT_BYTES, offset)
+        return parse_index(box.cursor(), self._limits, FRONT_BYTES, offset)
 
     def _scan(self) -> Index:
         scan = scan_file(self._source, self._limits, self.header)
@@ -340,9 +342,7 @@ class NvstReader:
         check_window_position(header, window_idx, entry.first_frame, box.header.place)
         if header.chunk_lengths != tuple(chunk.num_frames for chunk in entry.chunks):
             raise MalformedError("chunk_lengths differ from the index", box.header.place)
-        if self.level_idx and not 0 < header.level_idx <= self.level_idx:
-            reason = f"level {header.level_idx} in a file of level {self.level_idx}"
-            raise MalformedError(reason, box.header.place)
+        check_within_level(header, self.level_idx, box.header.place)
         return header, num_shared
 
     def _check_chunk(self, box: Box, entry: ChunkEntry, window: WindowHeader, chunk_idx: int) -> None:

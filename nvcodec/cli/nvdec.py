@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nvcodec import __version__
-from nvcodec.bitstream import Limits, NvstReader
+from nvcodec.bitstream import Limits, NvstReader, SequentialReader
 from nvcodec.bitstream.source import source_name
 from nvcodec.cli.errors import OneLineCommand, report_errors
 from nvcodec.cli.formatting import format_duration
 from nvcodec.cli.limits import limit_options
 from nvcodec.cli.types import FrameRange, Seconds
-from nvcodec.decoder.decoding import DecodeProgress, DecodeResult, decode
+from nvcodec.decoder.decoding import STANDARD_INPUT, DecodeProgress, DecodeResult, decode
 from nvcodec.decoder.device import keep_freed_memory
 from nvcodec.video.selection import Selection
 
@@ -35,6 +35,7 @@ from nvcodec.video.selection import Selection
 @click.option("--end", type=Seconds(), help="Decode up to this time.")
 @click.option("--md5", is_flag=True, help="Print the MD5 of all decoded samples.")
 @click.option("--verify", is_flag=True, help="Check every checksum and every integer; decode no frames.")
+@click.option("--recover", is_flag=True, help="Decode what damage has left; tell which frames are missing.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to reconstruct.")
 @limit_options
@@ -50,18 +51,18 @@ def main(
     end: float | None,
     md5: bool,
     verify: bool,
+    recover: bool,
     threads: int | None,
     device: str,
     overwrite: bool,
     quiet: bool,
     limits: Limits,
 ) -> None:
-    """Decode the .nvst file SOURCE, a path or an address such as https://…, into a video."""
+    """Decode the .nvst file SOURCE, a path, an address such as https://… or - for standard input, into a video."""
     if output is None and not (md5 or verify):
         raise click.UsageError("nothing to do: give an output with -o, or --md5, or --verify")
     if verify:
-        with NvstReader(source, limits) as reader:
-            reader.verify()
+        _verify(source, limits, is_read_again=output is not None or md5)
         if not quiet:
             click.echo(f"{source_name(source)}: all checksums and integers are sound", err=True)
     if output is None and not md5:
@@ -77,6 +78,7 @@ def main(
             device=device,
             threads=threads,
             md5=md5,
+            recover=recover,
             overwrite=overwrite,
             limits=limits,
             progress=progress,
@@ -87,10 +89,22 @@ def main(
         _summarise(source, result)
 
 
+def _verify(source: str, limits: Limits, is_read_again: bool) -> None:
+    if source != STANDARD_INPUT:
+        with NvstReader(source, limits) as reader:
+            reader.verify()
+    elif is_read_again:
+        raise click.UsageError("standard input is there only once: give either --verify or an output or --md5")
+    else:
+        SequentialReader(sys.stdin.buffer, limits).verify()
+
+
 def _summarise(source: str, result: DecodeResult) -> None:
     for warning in result.warnings:
         click.echo(f"nvdec: warning: {warning}", err=True)
-    if not result.is_complete:
+    for missing in result.missing:
+        click.echo(f"nvdec: warning: {missing}", err=True)
+    if result.is_complete is False:
         click.echo(f"nvdec: warning: {source_name(source)}: unfinished, it has fewer frames than its source", err=True)
     fps = result.num_frames / result.seconds
     click.echo(
@@ -106,11 +120,16 @@ def _progress(quiet: bool) -> Iterator[Callable[[DecodeProgress], None] | None]:
         return
     bar = Progress(
         BarColumn(bar_width=24),
-        TextColumn("{task.completed}/{task.total} frames, {task.fields[fps]:.1f} fps,"),
+        TextColumn("{task.completed}{task.fields[of]} frames, {task.fields[fps]:.1f} fps,"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
     )
     with bar:
-        task = bar.add_task("decode", total=None, fps=0.0)
-        yield lambda state: bar.update(task, total=state.num_frames, completed=state.num_done, fps=state.fps)
+        task = bar.add_task("decode", total=None, of="", fps=0.0)
+
+        def show(state: DecodeProgress) -> None:
+            of = "" if state.num_frames is None else f"/{state.num_frames}"
+            bar.update(task, total=state.num_frames, completed=state.num_done, of=of, fps=state.fps)
+
+        yield show

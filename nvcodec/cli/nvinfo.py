@@ -29,6 +29,8 @@ def main(file: str, with_chunks: bool, as_json: bool, as_dump: bool, limits: Lim
     Prints the video's format, its windows and chunks, which share of the parameters the chunks of a window really
     share (kappa), and where the bytes go.
     """
+    if file == "-":
+        raise click.UsageError("standard input cannot be searched: give a file")
     with NvstReader(file, limits) as reader:
         if as_dump:
             for line in dump(reader):

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 
-from nvcodec.bitstream import Limits, NvstReader
-from nvcodec.bitstream.source import Readable
-from nvcodec.bitstream.wanted import WantedChunk, wanted_chunks
+from nvcodec.bitstream import Limits, MissingFrames, NvstReader, RecoveryReader, SequentialReader
+from nvcodec.bitstream.source import Readable, source_name
+from nvcodec.decoder.chunks import StoredChunks, StreamedChunks
 from nvcodec.decoder.device import describe_device, memory_errors_reported, resolve_device
 from nvcodec.decoder.reconstruction import ChunkReconstructor
-from nvcodec.video.frame import Frame
+from nvcodec.errors import ConfigError, MalformedError
 from nvcodec.video.selection import Selection
 from nvcodec.video.sink import FrameSink, HashSink, open_sink
+
+STANDARD_INPUT = "-"
 
 
 @dataclass(frozen=True)
 class DecodeProgress:
-    """State of a decode: frames done, frames wanted, and frames per second so far."""
+    """State of a decode: frames done, frames wanted (None if unknown), and frames per second so far."""
 
     num_done: int
-    num_frames: int
+    num_frames: int | None
     fps: float
 
 
@@ -39,16 +43,19 @@ class DecodeResult:
         seconds: time taken, output included.
         device: the device that reconstructed, for people.
         md5: of all samples, plane by plane in order, little endian; None if not asked for.
-        is_complete: false if the file has fewer frames than its source had.
+        is_complete: false if the file was written with fewer frames than its source had; None if that is unknown,
+            because damage hides it or a stream was not read to its end.
         warnings: what the output could not hold.
+        missing: the frames of the file that damage took, in order; empty unless they were to be recovered.
     """
 
     num_frames: int
     seconds: float
     device: str
     md5: str | None
-    is_complete: bool
+    is_complete: bool | None
     warnings: tuple[str, ...]
+    missing: tuple[MissingFrames, ...]
 
 
 def decode(
@@ -59,29 +66,34 @@ def decode(
     device: str = "auto",
     threads: int | None = None,
     md5: bool = False,
+    recover: bool = False,
     overwrite: bool = False,
     limits: Limits | None = None,
     progress: Callable[[DecodeProgress], None] | None = None,
 ) -> DecodeResult:
     """Decode a .nvst file into a video.
 
-    Only the blocks that the wanted frames need are read. The target has its own name only once it is whole.
+    Only the blocks that the wanted frames need are read. A stream that cannot be searched is read from front to back,
+    each chunk decoded as soon as it is there, up to the end of the selection. The target has its own name only once it
+    is whole.
 
     Args:
-        source: path, ``http://`` or other address, bytes, or seekable binary file object of the .nvst file.
+        source: path, ``http://`` or other address, "-" for standard input, the file's bytes, or a binary file object;
+            one that is not seekable at its start.
         target: path of the video (see ``open_sink``); None writes none.
         selection: frames wanted; None for all. Seconds count from the first frame.
         device: ``auto``, ``cpu`` or ``cuda``.
         threads: CPU threads; None: PyTorch's choice.
         md5: also hash the samples.
+        recover: decode what damage has left; frame numbers and times are those of the undamaged file.
         overwrite: replace an existing target.
         limits: what a file may ask for; None for the defaults.
         progress: told how far the decode is, after every frame.
 
     Raises:
         InputError: the file cannot be read.
-        BitstreamError: it is refused.
-        ConfigError: the selection holds no frame, or the target cannot hold the video.
+        BitstreamError: it is refused, or nothing of it can be recovered.
+        ConfigError: the selection holds no frame, the target cannot hold the video, or a stream is to be recovered.
         OutputError: the target exists or cannot be written.
         DeviceError: the device is missing or its memory is too small.
     """
@@ -89,49 +101,70 @@ def decode(
     if threads is not None:
         torch.set_num_threads(threads)
     start = time.monotonic()
+    selection = selection or Selection()
+    selection.validate()
+    stream = _as_stream(source)
+    if stream is not None and recover:
+        raise ConfigError("a stream cannot be searched for what damage has left; save it to a file first", "recover")
     with ExitStack() as stack:
-        reader = stack.enter_context(NvstReader(source, limits or Limits()))
-        wanted = wanted_chunks(reader, selection or Selection())
-        num_frames = sum(len(chunk.frame_idx) for chunk in wanted)
+        reader: NvstReader | RecoveryReader | SequentialReader
+        chunks: StoredChunks | StreamedChunks
+        if stream is None:
+            reader = stored = _open_stored(source, limits or Limits(), recover)
+            stack.callback(stored.close)
+            chunks = StoredChunks(stored, selection)
+        else:
+            reader = streamed = SequentialReader(stream, limits or Limits())
+            chunks = StreamedChunks(streamed, selection)
         header = reader.header
         sink: FrameSink | None = None
-        if target is not None:
-            sink = open_sink(target, header.format, header.time_base, _average_rate(reader), overwrite=overwrite)
-            stack.enter_context(sink)
         hasher = HashSink() if md5 else None
+        num_done = 0
         with memory_errors_reported("reconstruction"):
-            for num_done, frame in enumerate(_frames(reader, wanted, torch_device), start=1):
-                if sink is not None:
-                    sink.write(frame)
-                if hasher is not None:
-                    hasher.write(frame)
-                if progress is not None:
-                    progress(DecodeProgress(num_done, num_frames, num_done / (time.monotonic() - start)))
+            for wanted in chunks:
+                if target is not None and sink is None and chunks.average_rate is not None:
+                    sink = open_sink(target, header.format, header.time_base, chunks.average_rate, overwrite=overwrite)
+                    stack.enter_context(sink)
+                reconstructor = ChunkReconstructor(wanted.window, wanted.chunk, header.format, torch_device)
+                for frame in reconstructor.frames(wanted.frame_idx):
+                    if sink is not None:
+                        sink.write(frame)
+                    if hasher is not None:
+                        hasher.write(frame)
+                    num_done += 1
+                    if progress is not None:
+                        progress(DecodeProgress(num_done, chunks.num_frames, num_done / (time.monotonic() - start)))
+        if not num_done:
+            reason = f"the selection holds none of the file's {reader.num_frames} frames"
+            raise ConfigError(reason, source_name(source))
         if sink is not None:
             sink.close()
         return DecodeResult(
-            num_frames=num_frames,
+            num_frames=num_done,
             seconds=time.monotonic() - start,
             device=describe_device(torch_device),
             md5=hasher.hexdigest() if hasher is not None else None,
             is_complete=reader.is_complete,
             warnings=tuple(sink.warnings) if sink is not None else (),
+            missing=tuple(reader.missing) if isinstance(reader, RecoveryReader) else (),
         )
 
 
-def _frames(reader: NvstReader, wanted: list[WantedChunk], device: torch.device) -> Iterator[Frame]:
-    """The wanted frames in order; a window and a chunk are read when the first of their frames is due."""
-    window_idx, window = -1, None
-    for chunk in wanted:
-        if window is None or chunk.window_idx != window_idx:
-            window_idx, window = chunk.window_idx, reader.read_window(chunk.window_idx)
-        content = reader.read_chunk(window_idx, chunk.chunk_idx, window)
-        reconstructor = ChunkReconstructor(window, content, reader.header.format, device)
-        yield from reconstructor.frames(chunk.frame_idx)
+def _open_stored(source: Readable, limits: Limits, recover: bool) -> NvstReader | RecoveryReader:
+    if not recover:
+        return NvstReader(source, limits)
+    reader = RecoveryReader(source, limits)
+    if reader.missing and not reader.windows:
+        reader.close()
+        error = reader.missing[0].error
+        raise MalformedError(f"no frame can be recovered: {error.reason}", error.place)
+    return reader
 
 
-def _average_rate(reader: NvstReader) -> Fraction:
-    """Frames per second over the whole file."""
-    chunks = [chunk for window in reader.windows for chunk in window.chunks]
-    duration = (chunks[-1].end_pts - chunks[0].first_pts) * reader.header.time_base
-    return Fraction(reader.num_frames) / duration
+def _as_stream(source: Readable) -> BinaryIO | None:
+    """The source as what can only be read from front to back, None if it can be searched."""
+    if isinstance(source, (str, os.PathLike)):
+        return sys.stdin.buffer if os.fspath(source) == STANDARD_INPUT else None
+    if isinstance(source, (bytes, bytearray, memoryview)) or source.seekable():
+        return None
+    return source

@@ -193,6 +193,8 @@ class Y4mWriter:
         self._file.write(_FRAME_MARK + b"\n")
         for plane in frame.planes:
             self._file.write(np.ascontiguousarray(plane).data)
+        # Who reads a pipe gets each frame when it is there, not when the next one pushes it out.
+        self._file.flush()
 
     def close(self) -> None:
         """Close the stream."""

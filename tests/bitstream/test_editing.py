@@ -22,7 +22,7 @@ from nvcodec.bitstream import ChunkContent, Limits, NvstReader, NvstWriter, Stre
 from nvcodec.bitstream.editing import concatenate, cut
 from nvcodec.bitstream.headers import WINDOW_PART, BoxType
 from nvcodec.bitstream.network_spec import NetworkSpec
-from nvcodec.bitstream.scan import iter_boxes
+from nvcodec.bitstream.scan import ForwardFile, iter_boxes
 from nvcodec.decoder.reconstruction import ChunkReconstructor
 from nvcodec.errors import (
     BitstreamError,
@@ -219,7 +219,7 @@ def bodies(path: Path, box_type: BoxType) -> list[bytes]:
     skip = 16 if box_type == BoxType.CHUNK else WINDOW_PART.size
     with NvstReader(path) as reader:
         return [
-            box.payload[skip:] for box in iter_boxes(reader.source, reader.limits) if box.header.box_type == box_type
+            box.payload[skip:] for box in iter_boxes(ForwardFile(reader.source), reader.limits) if box.header.box_type == box_type
         ]
 
 

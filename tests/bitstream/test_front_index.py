@@ -11,7 +11,7 @@ from nvcodec.bitstream import NvstReader
 from nvcodec.bitstream.boxes import pack_box
 from nvcodec.bitstream.front_index import add_front_index, write_with_front_index
 from nvcodec.bitstream.headers import BOX_HEADER, FRONT_INDEX, BoxType
-from nvcodec.bitstream.scan import iter_boxes
+from nvcodec.bitstream.scan import ForwardFile, iter_boxes
 from nvcodec.errors import ChecksumError, ConfigError, MalformedError, OutputError
 from tests.bitstream.nvst_samples import (
     box_positions,
@@ -31,7 +31,11 @@ def with_front_index(data: bytes) -> bytes:
 
 
 def payloads(reader: NvstReader) -> list[tuple[str, bytes]]:
-    kept = [box for box in iter_boxes(reader.source, reader.limits) if box.header.type not in ("INDX", "TRLR", "indx")]
+    kept = [
+        box
+        for box in iter_boxes(ForwardFile(reader.source), reader.limits)
+        if box.header.type not in ("INDX", "TRLR", "indx")
+    ]
     return [(box.header.type, box.payload) for box in kept]
 
 

@@ -12,6 +12,7 @@ import torch
 from click.testing import CliRunner
 
 import nvcodec
+from nvcodec.bitstream import NvstReader
 from nvcodec.cli import nvinfo
 from tests import clips, encodes
 
@@ -22,6 +23,7 @@ OPTIONS = [
     "--end",
     "--md5",
     "--verify",
+    "--recover",
     "--device",
     "--threads",
     "--overwrite",
@@ -126,6 +128,32 @@ def test_an_unfinished_file_is_decoded_and_says_so(run_nvdec, nvst: Path, tmp_pa
     assert "unfinished: 6 of 12 frames" in page
 
 
+def test_recovery_tells_what_is_missing(run_nvdec, nvst: Path, whole: Path, tmp_path: Path) -> None:
+    data = bytearray(nvst.read_bytes())
+    with NvstReader(nvst) as reader:
+        lost = reader.windows[1].chunks[0].offset
+    data[lost + 100] ^= 1
+    path = tmp_path / "damaged.nvst"
+    path.write_bytes(data)
+    reason = f"CHNK box at byte {lost}: payload differs from its checksum"
+    refused = run_nvdec(path, "-o", tmp_path / "a.y4m")
+    assert refused.exit_code == 1
+    assert_one_line(refused.stderr, reason)
+    result = run_nvdec(path, "-o", tmp_path / "a.y4m", "--recover")
+    assert result.exit_code == 0
+    warnings = [line for line in result.stderr.splitlines() if "missing" in line or "unfinished" in line]
+    assert warnings == [f"nvdec: warning: frames 6-8 are missing: {reason}"]
+    frames = encodes.read_frames(whole)
+    encodes.assert_same_frames(encodes.read_frames(tmp_path / "a.y4m"), frames[:6] + frames[9:])
+    path.write_bytes(data[:88])
+    assert run_nvdec(path, "-o", tmp_path / "b.y4m", "--recover").exit_code == 2
+    path.write_bytes(data[:200] + bytes(500))
+    hopeless = run_nvdec(path, "-o", tmp_path / "b.y4m", "--recover")
+    assert hopeless.exit_code == 1
+    assert_one_line(hopeless.stderr, "no frame can be recovered")
+    assert not (tmp_path / "b.y4m").exists()
+
+
 def test_losses_of_the_output_are_told(run_nvdec, tmp_path: Path) -> None:
     encodes.tiny_encode(clips.variable_rate_clip(tmp_path), tmp_path / "a.nvst")
     assert "warning: y4m holds no variable times" in run_nvdec(tmp_path / "a.nvst", "-o", tmp_path / "a.y4m").stderr
@@ -143,12 +171,15 @@ def test_losses_of_the_output_are_told(run_nvdec, tmp_path: Path) -> None:
         ("-o {out}/a.y4m --device tpu", ("--device", "tpu")),
         ("-o {out}/a.y4m --threads 0", ("--threads",)),
         ("-o {out}/a.y4m --nonsense", ("--nonsense",)),
+        ("- -o {out}/a.y4m --recover", ("recover", "a stream cannot be searched")),
+        ("- -o {out}/a.y4m --verify", ("standard input is there only once",)),
     ],
 )
 def test_wrong_use_is_one_line_and_leaves_nothing(
     run_nvdec, nvst: Path, tmp_path: Path, arguments: str, words: tuple[str, ...]
 ) -> None:
-    result = run_nvdec(nvst, *arguments.format(out=tmp_path).split())
+    source = [] if arguments.startswith("- ") else [nvst]
+    result = run_nvdec(*source, *arguments.format(out=tmp_path).split())
     assert result.exit_code == 2, result.output
     assert_one_line(result.stderr, *words)
     assert os.listdir(tmp_path) == []

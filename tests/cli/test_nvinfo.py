@@ -108,6 +108,12 @@ def test_a_missing_file_is_one_line_on_stderr(tmp_path: Path) -> None:
     assert result.stderr == f"nvinfo: {tmp_path / 'none.nvst'}: No such file or directory\n"
 
 
+def test_standard_input_is_refused() -> None:
+    result = CliRunner().invoke(main, ["-"], prog_name="nvinfo", input=b"anything")
+    assert result.exit_code == 2
+    assert result.stderr == "nvinfo: standard input cannot be searched: give a file\n"
+
+
 def test_neither_torch_nor_av_is_loaded() -> None:
     code = "import sys, nvcodec.cli.nvinfo; print(sorted({'torch', 'av'} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -31,6 +31,65 @@ def test_pipes_from_y4m_to_y4m(source: Path, tmp_path: Path) -> None:
     assert f"MD5={hashlib.md5(b''.join(frames)).hexdigest()}" in decoded.stderr.decode()
 
 
+def test_a_stream_is_decoded_while_it_comes(nvst: Path, tmp_path: Path) -> None:
+    nvcodec.decode(nvst, tmp_path / "a.y4m", device="cpu")
+    expected = (tmp_path / "a.y4m").read_bytes()
+    with NvstReader(nvst) as reader:
+        chunks = [chunk for window in reader.windows for chunk in window.chunks]
+    data = nvst.read_bytes()
+    line_bytes = expected.index(b"\n") + 1
+    chunk_bytes = (len(expected) - line_bytes) // len(chunks)
+    command = encodes.command_line("nvdec", "-", "-o", "-", "--md5", "--device", "cpu")
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=encodes.environment()) as process:
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        output, sent = b"", 0
+        try:
+            for idx, chunk in enumerate(chunks):
+                end = chunk.offset + chunk.box_bytes
+                process.stdin.write(data[sent:end])
+                process.stdin.flush()
+                sent = end
+                # Nothing more is sent until the frames of this chunk are out: a decoder that waits would hang here.
+                wanted = line_bytes + (idx + 1) * chunk_bytes
+                output += process.stdout.read(wanted - len(output))
+            process.stdin.write(data[sent:])
+            process.stdin.close()
+            output += process.stdout.read()
+            messages = process.stderr.read().decode()
+        finally:
+            process.kill()
+    assert process.returncode == 0, messages
+    assert output == expected
+    assert "MD5=" in messages and "warning" not in messages
+
+
+def test_a_damaged_or_cut_off_stream(nvst: Path, tmp_path: Path) -> None:
+    with NvstReader(nvst) as reader:
+        last = reader.windows[1].chunks[1].offset
+    data = nvst.read_bytes()
+    damaged = data[: last + 100] + bytes([data[last + 100] ^ 1]) + data[last + 101 :]
+    for target in ("-", tmp_path / "a.y4m"):
+        result = encodes.run_command("nvdec", "-", "-o", target, "--device", "cpu", input=damaged)
+        assert result.returncode == 1
+        message = f"nvdec: CHNK box at byte {last}: payload differs from its checksum\n"
+        assert result.stderr.decode() == message
+        assert result.stdout.count(b"FRAME") == (9 if target == "-" else 0)
+    assert os.listdir(tmp_path) == []
+    cut = encodes.run_command("nvdec", "-", "-o", "-", "--device", "cpu", input=data[: last + 100])
+    assert cut.returncode == 0
+    assert cut.stdout.count(b"FRAME") == 9
+    assert "nvdec: warning: -: unfinished, it has fewer frames than its source" in cut.stderr.decode()
+
+
+def test_verify_of_a_stream(nvst: Path) -> None:
+    sound = encodes.run_command("nvdec", "-", "--verify", input=nvst.read_bytes())
+    assert (sound.returncode, sound.stderr) == (0, b"-: all checksums and integers are sound\n")
+    damaged = encodes.run_command("nvdec", "-", "--verify", input=nvst.read_bytes() + b"x")
+    assert damaged.returncode == 1
+    assert b"not at the end of the file" in damaged.stderr
+
+
 def test_a_pipe_that_is_closed_early_ends_the_decode(nvst: Path) -> None:
     read_end, write_end = os.pipe()
     os.close(read_end)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import struct
 from pathlib import Path
@@ -184,3 +185,115 @@ def test_a_cut_off_file_still_gives_its_whole_windows(
     path.write_bytes(data[:inside_second_window])
     assert not decode(path, None, device="cpu").is_complete
     encodes.assert_same_frames(decoded(path, tmp_path), all_frames[:6])
+
+
+class Pipe(io.BytesIO):
+    """Bytes that cannot be searched."""
+
+    def seekable(self) -> bool:
+        return False
+
+    def seek(self, *_: int) -> int:
+        raise io.UnsupportedOperation("a pipe")
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected"),
+    [
+        (Selection(), range(12)),
+        (Selection(2, 4), range(2, 4)),
+        (Selection(5, 7), range(5, 7)),
+        (Selection(11), range(11, 12)),
+        (Selection(start_s=0.12, end_s=0.36), range(3, 9)),
+        (Selection(2, 9, 0.12, 0.4), range(3, 9)),
+    ],
+)
+def test_a_stream_gives_the_frames_of_the_file(
+    two_windows: Path, all_frames: list[Frame], tmp_path: Path, selection: Selection, expected: range
+) -> None:
+    target = tmp_path / "a.y4m"
+    pipe = Pipe(two_windows.read_bytes())
+    result = decode(pipe, target, selection=selection, md5=True, device="cpu")
+    encodes.assert_same_frames(encodes.read_frames(target), [all_frames[idx] for idx in expected])
+    assert result.md5 == decode(two_windows, None, selection=selection, md5=True, device="cpu").md5
+    is_read_to_its_end = expected.stop == 12
+    assert result.is_complete is (True if is_read_to_its_end else None)
+    assert (pipe.read(1) == b"") == is_read_to_its_end
+
+
+def test_a_searchable_file_object_is_read_by_its_index(two_windows: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.nvst"
+    damage_all_but(two_windows, 1, 0, damaged)
+    selection = Selection(6, 9)
+    result = decode(io.BytesIO(damaged.read_bytes()), None, selection=selection, md5=True, device="cpu")
+    assert result.md5 == decode(two_windows, None, selection=selection, md5=True, device="cpu").md5
+
+
+def test_a_cut_off_stream_gives_its_whole_chunks(two_windows: Path, all_frames: list[Frame], tmp_path: Path) -> None:
+    with NvstReader(two_windows) as reader:
+        inside_last_chunk = reader.windows[1].chunks[1].offset + 50
+    result = decode(Pipe(two_windows.read_bytes()[:inside_last_chunk]), tmp_path / "a.mkv", device="cpu")
+    assert result.is_complete is False
+    encodes.assert_same_frames(encodes.read_frames(tmp_path / "a.mkv"), all_frames[:9])
+
+
+def test_damage_in_a_stream_is_refused_and_leaves_no_output(two_windows: Path, tmp_path: Path) -> None:
+    data = bytearray(two_windows.read_bytes())
+    with NvstReader(two_windows) as reader:
+        data[reader.windows[1].chunks[1].offset + 50] ^= 1
+    with pytest.raises(BitstreamError, match="CHNK box at byte"):
+        decode(Pipe(data), tmp_path / "a.mkv", device="cpu")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_stream_without_a_wanted_frame_leaves_no_output(two_windows: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="none of the file's 12 frames"):
+        decode(Pipe(two_windows.read_bytes()), tmp_path / "a.y4m", selection=Selection(12), device="cpu")
+    with pytest.raises(ConfigError, match="none of the file's 0 frames"):
+        decode(Pipe(two_windows.read_bytes()[:88]), tmp_path / "a.y4m", device="cpu")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("is_index_sound", [True, False])
+def test_recovery_gives_the_frames_that_damage_left(
+    two_windows: Path, all_frames: list[Frame], tmp_path: Path, is_index_sound: bool
+) -> None:
+    data = bytearray(two_windows.read_bytes())
+    with NvstReader(two_windows) as reader:
+        lost = reader.windows[0].chunks[1].offset
+    data[lost + 100] ^= 1
+    if not is_index_sound:
+        data[-60] ^= 1
+    damaged = tmp_path / "damaged.nvst"
+    damaged.write_bytes(data)
+    result = decode(damaged, tmp_path / "a.mkv", recover=True, device="cpu")
+    frames = encodes.read_frames(tmp_path / "a.mkv")
+    encodes.assert_same_frames(frames, all_frames[:3] + all_frames[6:])
+    assert [frame.pts - frames[0].pts for frame in frames[2:4]] == [80, 240]
+    message = f"frames 3-5 are missing: CHNK box at byte {lost}: payload differs from its checksum"
+    assert [str(missing) for missing in result.missing] == [message]
+    assert (result.num_frames, result.is_complete) == (9, True if is_index_sound else None)
+    part = decode(damaged, tmp_path / "b.mkv", recover=True, selection=Selection(4, 8), device="cpu")
+    assert part.num_frames == 2
+    encodes.assert_same_frames(encodes.read_frames(tmp_path / "b.mkv"), all_frames[6:8])
+
+
+def test_a_sound_file_decodes_as_without_recovery(two_windows: Path, tmp_path: Path) -> None:
+    source = tmp_path / "variable.nvst"
+    encodes.tiny_encode(clips.variable_rate_clip(tmp_path), source)
+    for path in (source, two_windows):
+        decode(path, tmp_path / "a.y4m", device="cpu", overwrite=True)
+        result = decode(path, tmp_path / "b.y4m", recover=True, device="cpu", overwrite=True)
+        assert (tmp_path / "a.y4m").read_bytes() == (tmp_path / "b.y4m").read_bytes()
+        assert (result.missing, result.is_complete) == ((), True)
+
+
+def test_nothing_to_recover_is_an_error(two_windows: Path, tmp_path: Path) -> None:
+    data = two_windows.read_bytes()
+    damaged = tmp_path / "damaged.nvst"
+    damaged.write_bytes(data[:88] + bytes(len(data) - 88))
+    with pytest.raises(BitstreamError, match="no frame can be recovered: no box begins here"):
+        decode(damaged, tmp_path / "a.y4m", recover=True, device="cpu")
+    with pytest.raises(ConfigError, match="a stream cannot be searched"):
+        decode(Pipe(data), tmp_path / "a.y4m", recover=True, device="cpu")
+    assert os.listdir(tmp_path) == ["damaged.nvst"]
