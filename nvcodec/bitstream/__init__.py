@@ -7,7 +7,7 @@ from nvcodec.bitstream.limits import Limits
 from nvcodec.bitstream.masks import num_units, unit_indices
 from nvcodec.bitstream.reader import NvstReader
 from nvcodec.bitstream.steps import NUM_STEPS, step_idx_for, step_size
-from nvcodec.bitstream.writer import NvstWriter
+from nvcodec.bitstream.writer import NvstWriter, WrittenPart
 
 __all__ = [
     "NUM_STEPS",
@@ -21,6 +21,7 @@ __all__ = [
     "WindowContent",
     "WindowEntry",
     "WindowHeader",
+    "WrittenPart",
     "num_units",
     "step_idx_for",
     "step_size",
