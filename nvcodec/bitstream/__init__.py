@@ -10,7 +10,7 @@ from nvcodec.bitstream.reader import NvstReader
 from nvcodec.bitstream.recovery import MissingFrames, RecoveryReader
 from nvcodec.bitstream.sequential import SequentialReader
 from nvcodec.bitstream.steps import NUM_STEPS, step_idx_for, step_size
-from nvcodec.bitstream.writer import NvstWriter
+from nvcodec.bitstream.writer import NvstWriter, WrittenPart
 
 __all__ = [
     "NUM_STEPS",
@@ -27,6 +27,7 @@ __all__ = [
     "WindowContent",
     "WindowEntry",
     "WindowHeader",
+    "WrittenPart",
     "num_units",
     "smallest_level",
     "step_idx_for",

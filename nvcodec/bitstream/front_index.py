@@ -48,7 +48,7 @@ def write_with_front_index(reader: NvstReader, file: BinaryIO) -> None:
     if not reader.is_finished:
         raise ConfigError("the file is unfinished, so it has no index", str(reader.source.name))
     size = BOX_HEADER.size + len(pack_front_index(reader.index, 0))
-    shift = 0 if reader.has_front_index else size
+    shift = size - reader.front_index_bytes
     file_bytes = reader.file_bytes + shift
     index = _shifted(reader.index, shift)
     index_payload = pack_index(index)

@@ -95,6 +95,11 @@ class NvstReader:
         return self._front_index is not None
 
     @property
+    def front_index_bytes(self) -> int:
+        """Bytes of the box with the copy of the index, 0 if there is none."""
+        return 0 if self._front_index is None else self._front_index.end - self._front_index.offset
+
+    @property
     def windows(self) -> tuple[WindowEntry, ...]:
         """The whole windows."""
         return self._index.windows

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import BinaryIO
+from dataclasses import dataclass
+from typing import BinaryIO, Self
 
 from nvcodec.bitstream.boxes import pack_box, pack_file_header
 from nvcodec.bitstream.content import ChunkContent, StreamHeader, WindowContent, WindowHeader
@@ -21,31 +22,66 @@ from nvcodec.bitstream.index import (
 from nvcodec.bitstream.levels import file_level
 from nvcodec.bitstream.metadata import pack_metadata
 from nvcodec.bitstream.payloads import pack_chunk, pack_shared, pack_stream, pack_window, pack_window_mask
+from nvcodec.bitstream.reader import NvstReader
 from nvcodec.bitstream.scan import check_window_position
-from nvcodec.errors import MalformedError, OutputError
+from nvcodec.errors import ConfigError, MalformedError, OutputError
+
+
+@dataclass(frozen=True)
+class WrittenPart:
+    """A file up to the end of its last whole window.
+
+    Attributes:
+        windows: its whole windows, at least one.
+        levels: the ``level_idx`` of each.
+        num_boxes: boxes up to there.
+        num_bytes: bytes up to there.
+    """
+
+    windows: tuple[WindowEntry, ...]
+    levels: tuple[int, ...]
+    num_boxes: int
+    num_bytes: int
+
+    @classmethod
+    def of(cls, reader: NvstReader) -> Self:
+        """What a file holds.
+
+        Raises:
+            ConfigError: it holds no whole window.
+            BitstreamError: a WNDW box or the last box is damaged.
+        """
+        if not reader.windows:
+            raise ConfigError("there is no whole window to go on from", str(reader.source.name))
+        levels = tuple(reader.read_window_header(idx)[0].level_idx for idx in range(len(reader.windows)))
+        box = reader.chunk_box(len(reader.windows) - 1, len(reader.windows[-1].chunks) - 1).header
+        return cls(reader.windows, levels, box.sequence + 1, box.end)
 
 
 class NvstWriter:
     """Appends to a file and never seeks; after every window the file can be decoded up to there.
 
     Args:
-        file: binary file, written from its current position, which is taken as byte 0.
+        file: binary file, written from its current position, which is taken as byte 0, or as the first byte behind
+            ``written``.
         header: the stream header.
+        written: what the file holds already, written with the same header; None begins a file.
 
     Raises:
         MalformedError: the header is out of range.
         OutputError: the file cannot be written.
     """
 
-    def __init__(self, file: BinaryIO, header: StreamHeader) -> None:
+    def __init__(self, file: BinaryIO, header: StreamHeader, written: WrittenPart | None = None) -> None:
         header.validate()
         self._file = file
         self._header = header
-        self._offset = 0
-        self._sequence = 0
-        self._windows: list[WindowEntry] = []
-        self._levels: list[int] = []
         self._is_finished = False
+        if written is not None:
+            self._windows, self._levels = list(written.windows), list(written.levels)
+            self._sequence, self._offset = written.num_boxes, written.num_bytes
+            return
+        self._windows, self._levels, self._sequence, self._offset = [], [], 0, 0
         self._write(pack_file_header())
         self._write_box(BoxType.STREAM, pack_stream(header))
 

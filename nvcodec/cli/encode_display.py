@@ -69,10 +69,16 @@ class JsonDisplay(QuietDisplay):
 
     def finish(self, result: EncodeResult) -> None:
         """Write the result."""
-        totals = {"num_frames": result.num_frames, "psnr_y": result.psnr_y, "psnr_rgb": result.psnr_rgb}
+        totals: dict[str, float | None] = {
+            "num_frames": result.num_frames,
+            "psnr_y": result.psnr_y,
+            "psnr_rgb": result.psnr_rgb,
+        }
         self._write("result", result, totals)
 
-    def _write(self, event: str, record: EncodeProgress | EncodeResult, extra: dict[str, float] | None = None) -> None:
+    def _write(
+        self, event: str, record: EncodeProgress | EncodeResult, extra: dict[str, float | None] | None = None
+    ) -> None:
         values = {"event": event, **dataclasses.asdict(record), **(extra or {})}
         click.echo(
             json.dumps(values, default=lambda value: value.value if isinstance(value, enum.Enum) else str(value))
@@ -91,7 +97,7 @@ class PlainDisplay(QuietDisplay):
         if state.stage is Stage.PLAN:
             click.echo(plan_line(state), err=True)
             self._last_line = time.monotonic()
-        elif state.stage is Stage.WRITTEN:
+        elif state.stage in (Stage.WRITTEN, Stage.TAKEN_OVER):
             click.echo(written_line(state), err=True)
         elif state.stage is Stage.TRAIN and self._is_due():
             click.echo(f"  {training_text(state)}", err=True)
@@ -137,7 +143,7 @@ class LiveDisplay(QuietDisplay):
         if state.stage is Stage.PLAN:
             self._progress.console.print(plan_line(state), highlight=False)
             self._task = self._progress.add_task("encode", total=1.0, status="")
-        elif state.stage is Stage.WRITTEN:
+        elif state.stage in (Stage.WRITTEN, Stage.TAKEN_OVER):
             self._progress.console.print(written_line(state), highlight=False)
             if self._task is not None:
                 self._progress.remove_task(self._task)
@@ -176,17 +182,19 @@ def training_text(state: EncodeProgress) -> str:
 
 def written_line(state: EncodeProgress) -> str:
     """A window that stands in the file."""
-    return (
-        f"window {state.window_idx}: written and verified, {state.psnr:.2f} dB RGB, "
-        f"{format_bytes(state.bytes_written)} so far"
-    )
+    how = "written and verified" if state.stage is Stage.WRITTEN else "taken over and verified"
+    return f"window {state.window_idx}: {how}, {state.psnr:.2f} dB RGB, {format_bytes(state.bytes_written)} so far"
 
 
 def result_line(result: EncodeResult) -> str:
     """The whole encode in a line."""
-    incomplete = "" if result.is_complete else " (stopped early: the file is valid, but not complete)"
+    windows = f"{len(result.windows)} window{'s' if len(result.windows) != 1 else ''}"
+    size = f"{result.num_frames} frames in {windows}, {format_bytes(result.file_bytes)}, {result.bpp:.4f} bpp"
+    psnr_y, psnr_rgb = result.psnr_y, result.psnr_rgb
+    if psnr_y is None or psnr_rgb is None:
+        return f"nothing to do, the file is complete: {size}"
+    incomplete = "" if result.is_complete else " (stopped early: the file is valid, but not complete; --resume goes on)"
     return (
-        f"{result.num_frames} frames in {len(result.windows)} window{'s' if len(result.windows) != 1 else ''}, "
-        f"{format_bytes(result.file_bytes)}, {result.bpp:.4f} bpp, {result.psnr_y:.2f} dB Y, "
-        f"{result.psnr_rgb:.2f} dB RGB, {format_duration(result.seconds)} on {result.device}{incomplete}"
+        f"{size}, {psnr_y:.2f} dB Y, {psnr_rgb:.2f} dB RGB, "
+        f"{format_duration(result.seconds)} on {result.device}{incomplete}"
     )

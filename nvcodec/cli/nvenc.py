@@ -88,6 +88,7 @@ INTERRUPTED = 130
 )
 @click.option("--faststart", is_flag=True, help="Put a copy of the index in front, for reading over a network.")
 @click.option("--strict", is_flag=True, help="Refuse damaged input instead of encoding what is sound.")
+@click.option("--resume", is_flag=True, help="Go on from what an earlier encode left of the output, if anything.")
 @click.option("-y", "--overwrite", is_flag=True, help="Replace an existing output.")
 @click.option("--json", "as_json", is_flag=True, help="Progress and result as JSON lines on standard output.")
 @click.option("-v", "--verbose", count=True, help="Tell more.")
@@ -118,6 +119,7 @@ def main(
     max_memory: int,
     faststart: bool,
     strict: bool,
+    resume: bool,
     overwrite: bool,
     as_json: bool,
     verbose: int,
@@ -126,8 +128,11 @@ def main(
     """Encode the video SOURCE into a .nvst file.
 
     SOURCE is a video file, a folder or pattern of images, or - for y4m on standard input. Ctrl-C once ends training
-    and closes a valid file; twice stops at once and keeps what is whole.
+    and closes a valid file; twice stops at once and keeps what is whole. The same command with --resume goes on from
+    there, and from what a killed encode left.
     """
+    if resume and overwrite:
+        raise click.UsageError("--resume and -y exclude each other: one keeps what is there, the other does not.")
     config = EncoderConfig(
         backbone=Backbone[backbone.upper()],
         num_parameters=params,
@@ -156,6 +161,7 @@ def main(
             progress=display.update,
             should_stop=stop.is_set,
             overwrite=overwrite,
+            resume=resume,
             recon=recon,
             faststart=faststart,
         )

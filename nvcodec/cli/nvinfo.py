@@ -78,9 +78,11 @@ def state(summary: StreamSummary) -> str:
     """Whether the file holds all of its source, in words."""
     if summary.is_complete:
         return "complete"
-    of_source = f" of {summary.num_source_frames}" if summary.num_source_frames else ""
     how = "closed before the end of its source" if summary.is_finished else "cut off or still being written"
-    return f"unfinished: {summary.num_frames}{of_source} frames, {how}"
+    if not summary.num_source_frames:
+        return f"unfinished: {summary.num_frames} frames of a source of unknown length, {how}"
+    missing = max(0, summary.num_source_frames - summary.num_frames)
+    return f"unfinished: {summary.num_frames} of {summary.num_source_frames} frames, {missing} missing, {how}"
 
 
 def _windows_block(windows: Sequence[WindowSummary]) -> str:

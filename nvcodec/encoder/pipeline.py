@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from nvcodec import __version__
-from nvcodec.bitstream import ChunkContent, NvstReader, NvstWriter, StreamHeader, WindowContent
+from nvcodec.bitstream import NvstReader, NvstWriter, StreamHeader, WrittenPart
 from nvcodec.bitstream.front_index import add_front_index
 from nvcodec.decoder.device import describe_device, memory_errors_reported, resolve_device
-from nvcodec.decoder.reconstruction import ChunkReconstructor
 from nvcodec.encoder.config import EncoderConfig
+from nvcodec.encoder.metadata import file_metadata
 from nvcodec.encoder.output import PartialFile, writing_reported
 from nvcodec.encoder.progress import EncodeProgress, EncodeResult, Stage, WindowReport
+from nvcodec.encoder.resume import Leftover, another_source, find_leftover, require_same_window
+from nvcodec.encoder.verification import measure_window, report_window, require_written
 from nvcodec.encoder.window_encoding import (
     WindowJob,
     choose_mask,
@@ -26,11 +29,10 @@ from nvcodec.encoder.window_encoding import (
     quantize_window,
     train,
 )
-from nvcodec.errors import ChecksumError
-from nvcodec.metrics import frame_psnr
+from nvcodec.errors import ConfigError
 from nvcodec.sharing.windows import Window, WindowPlan, iter_windows
+from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.fit import FitProgress
-from nvcodec.video.format import ChromaSubsampling, Plane, VideoFormat
 from nvcodec.video.sink import FrameSink, open_sink
 from nvcodec.video.source import VideoSource, open_source
 
@@ -45,14 +47,18 @@ def encode(
     progress: ProgressCallback | None = None,
     should_stop: Callable[[], bool] | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     recon: str | Path | None = None,
     faststart: bool = False,
 ) -> EncodeResult:
     """Encode a video into a .nvst file.
 
-    Windows are encoded one after the other; memory is bounded by the window. Every window is decoded again from the
-    file before the next begins. The file has its own name only once it is closed; if the encode fails or is broken off
-    (``KeyboardInterrupt``) after whole windows, those are kept, as an unfinished file.
+    Windows are encoded one after the other; memory is bounded by the window. Every window is brought to the disk and
+    decoded again from the file before the next begins. Until the file is closed it has ``.part`` added to its name; if
+    the encode fails or is broken off (``KeyboardInterrupt``) after whole windows, those are kept under the file's own
+    name, as an unfinished file. A process that is killed leaves the ``.part``. Both can be resumed: on the same device
+    with as many threads, the file ends up with the bytes of an encode that nothing disturbed. Windows are taken over as
+    they are, also one whose training ``should_stop`` ended.
 
     Args:
         source: path of the video (see ``open_source``), or an opened source.
@@ -61,19 +67,29 @@ def encode(
         progress: told how far the encode is, after every iteration.
         should_stop: asked after every iteration; once true, training ends, the window at work is written and the file
             closed, valid but not complete.
-        overwrite: replace an existing target.
-        recon: also write the decoded frames to this video.
+        overwrite: replace an existing target, or what a killed encode left of it.
+        resume: go on behind the whole windows of an existing target, or of what a killed encode left of it; they are
+            decoded, measured and told as ``Stage.TAKEN_OVER``. Where nothing is there the encode begins; where the
+            target is complete nothing is done.
+        recon: also write the decoded frames to this video, those of windows taken over included; not if nothing is
+            done. With ``resume`` an existing one is replaced.
         faststart: put a copy of the index in front, once the file is closed; if that fails the file is kept without it.
+            A file to resume that has one gets one in any case.
 
     Returns:
-        What was written, with its measured quality.
+        What the file holds, with its measured quality.
 
     Raises:
-        ConfigError: a setting is out of range.
-        InputError: the source cannot be read.
-        OutputError: the target exists or cannot be written.
+        ConfigError: a setting is out of range, or is not the one that the file to resume was begun with.
+        InputError: the source cannot be read, or is not the one that the file to resume was begun with.
+        OutputError: the target exists, is being written by another encode, cannot be written, or cannot be resumed
+            since it is damaged.
         DeviceError: the device is missing or its memory is too small.
     """
+    if overwrite and resume:
+        raise ConfigError(
+            "cannot go together with overwrite (-y): one keeps what is there, the other does not", "resume"
+        )
     config = config or EncoderConfig()
     config.validate()
     device = resolve_device(config.device)
@@ -81,18 +97,25 @@ def encode(
         torch.set_num_threads(config.threads)
     with ExitStack() as stack:
         video = source if isinstance(source, VideoSource) else stack.enter_context(open_source(source))
-        output = stack.enter_context(PartialFile(Path(target), overwrite=overwrite))
+        output = stack.enter_context(PartialFile(Path(target), overwrite=overwrite, resume=resume))
+        header = StreamHeader(video.format, video.time_base, video.num_frames or 0)
+        leftover = find_leftover(output, header, config) if resume else None
+        if leftover is not None and leftover.is_complete and leftover.path == output.path:
+            return _nothing_done(output.path, device)
         sink = None
         if recon is not None:
-            sink = open_sink(recon, video.format, video.time_base, video.average_rate, overwrite=overwrite)
+            rate = video.average_rate
+            sink = open_sink(recon, video.format, video.time_base, rate, overwrite=overwrite or resume)
             stack.enter_context(sink)
-        session = _EncodeSession(video, output, config, device, sink, progress, should_stop, faststart)
-        try:
-            return session.run()
-        except BaseException:
-            if session.reports:
-                output.keep_first(session.verified_bytes)
-            raise
+        session = _EncodeSession(video, header, output, config, device, sink, progress, should_stop)
+        result = session.run(leftover)
+        if sink is not None:
+            sink.close()
+        if faststart or (leftover is not None and leftover.has_front_index):
+            add_front_index(output.path)
+            file_bytes = output.path.stat().st_size
+            result = replace(result, file_bytes=file_bytes, bpp=result.bpp * file_bytes / result.file_bytes)
+        return result
 
 
 class _EncodeSession:
@@ -101,117 +124,113 @@ class _EncodeSession:
     def __init__(
         self,
         video: VideoSource,
+        header: StreamHeader,
         output: PartialFile,
         config: EncoderConfig,
         device: torch.device,
         sink: FrameSink | None,
         progress: ProgressCallback | None,
         should_stop: Callable[[], bool] | None,
-        faststart: bool,
     ) -> None:
-        self.reports: list[WindowReport] = []
-        self.verified_bytes = 0
         self._video = video
+        self._header = header
         self._output = output
         self._config = config
         self._device = device
         self._sink = sink
         self._progress = progress or (lambda progress: None)
         self._should_stop = should_stop or (lambda: False)
-        self._faststart = faststart
         self._start = time.monotonic()
+        self._reports: list[WindowReport] = []
         self._frames_coded = 0
-        with writing_reported(output.path):
-            self._stream = StreamHeader(video.format, video.time_base, video.num_frames or 0)
-            self._writer = NvstWriter(output.file, self._stream)
-            self._writer.write_metadata(_metadata(config))
 
-    def run(self) -> EncodeResult:
-        """Encode all windows, or those until the stop, and close the file."""
-        plan = window_plan(self._config, self._video)
-        is_complete = True
-        for window_idx, window in enumerate(iter_windows(self._video, plan)):
-            with memory_errors_reported(f"window {window_idx}"):
-                self._encode_window(window, window_idx)
-            if self._should_stop():
-                # Whether this was the last window is known only by asking for another.
-                is_complete = self._video.num_frames == self._frames_coded
-                break
+    def run(self, leftover: Leftover | None) -> EncodeResult:
+        """Take over what is left of an earlier encode, encode the windows behind it until the stop, close the file."""
+        windows = enumerate(iter_windows(self._video, window_plan(self._config, self._video)))
+        writer = self._begin() if leftover is None else self._take_over(leftover, windows)
+        is_complete = self._encode_windows(writer, windows)
         with writing_reported(self._output.path):
-            self._writer.finish(is_complete=is_complete)
+            writer.finish(is_complete=is_complete)
         self._output.keep()
-        if self._sink is not None:
-            self._sink.close()
-        if self._faststart:
-            add_front_index(self._output.path)
-        return self._result(is_complete)
+        file_bytes = self._output.path.stat().st_size
+        seconds = time.monotonic() - self._start
+        return _result(
+            self._reports, self._header, is_complete, file_bytes, seconds, self._device, self._video.warnings
+        )
 
-    def _encode_window(self, window: Window, window_idx: int) -> None:
-        job = prepare_window(window, window_idx, self._frames_coded, self._stream, self._config, self._device)
+    def _begin(self) -> NvstWriter:
+        self._output.begin()
+        with writing_reported(self._output.path):
+            writer = NvstWriter(self._output.file, self._header)
+            writer.write_metadata(file_metadata(self._config))
+        return writer
+
+    def _take_over(self, leftover: Leftover, windows: Iterator[tuple[int, Window]]) -> NvstWriter:
+        """Hold the windows that are there against the source, then make their file the output."""
+        name = leftover.path.name
+        with NvstReader(leftover.path) as reader:
+            for window_idx, window in itertools.islice(windows, leftover.num_windows):
+                require_same_window(reader.windows[window_idx], window, name)
+                with memory_errors_reported(f"window {window_idx}"):
+                    chunks = [ChunkFrames.of(frames, self._video.format, self._device) for frames in window.chunks]
+                    report = measure_window(reader, window_idx, chunks, self._device, self._sink)
+                last_chunk = reader.windows[window_idx].chunks[-1]
+                self._add(report, Stage.TAKEN_OVER, last_chunk.offset + last_chunk.box_bytes)
+            if self._frames_coded != reader.num_frames:
+                raise another_source(name, f"from frame {self._frames_coded} on")
+            written = WrittenPart.of(reader)
+        self._output.go_on_from(leftover.path, written.num_bytes)
+        return NvstWriter(self._output.file, self._header, written)
+
+    def _encode_windows(self, writer: NvstWriter, windows: Iterator[tuple[int, Window]]) -> bool:
+        """Encode windows until the stop, at least one where none is taken over.
+
+        Returns:
+            Whether all frames of the source are coded.
+        """
+        while not (self._reports and self._should_stop()):
+            window_idx, window = next(windows, (0, None))
+            if window is None:
+                return True
+            with memory_errors_reported(f"window {window_idx}"):
+                self._encode_window(writer, window, window_idx)
+        # Whether this was the last window is known only by asking for another.
+        return self._video.num_frames == self._frames_coded
+
+    def _encode_window(self, writer: NvstWriter, window: Window, window_idx: int) -> None:
+        job = prepare_window(window, window_idx, self._frames_coded, self._header, self._config, self._device)
         self._tell(job, Stage.PLAN, seconds_left=self._rest_of_video(job, estimate_seconds(job, self._config)))
         self._tell(job, Stage.MASK)
         choose_mask(job, self._config)
         train(job, self._config, lambda state: self._tell_training(job, state), self._should_stop)
         content, chunks = quantize_window(job, self._config)
         with writing_reported(self._output.path):
-            bytes_before = self._output.file.tell()
-            self._writer.write_window(content, chunks)
-            num_bytes = self._output.file.tell() - bytes_before
-        psnr_y, psnr_rgb = self._verify(job, content, chunks)
-        self.verified_bytes = bytes_before + num_bytes
-        report = WindowReport(
-            window_idx=window_idx,
-            first_frame=self._frames_coded,
-            chunk_lengths=job.chunk_lengths,
-            num_parameters=job.spec.num_parameters,
-            kappa=float(np.mean(content.mask)),
-            psnr_y=psnr_y,
-            psnr_rgb=psnr_rgb,
-            num_bytes=num_bytes,
-        )
-        self.reports.append(report)
-        self._frames_coded += report.num_frames
-        self._tell(job, Stage.WRITTEN, psnr=psnr_rgb)
-
-    def _verify(self, job: WindowJob, content: WindowContent, chunks: Sequence[ChunkContent]) -> tuple[float, float]:
-        """Decode the window from the file, compare every integer and measure every frame.
-
-        Returns:
-            Mean luma PSNR and mean RGB PSNR in dB.
-
-        Raises:
-            ChecksumError: the file does not hold what was written.
-        """
+            writer.write_window(content, chunks)
+        self._output.sync()
         with NvstReader(self._output.partial_path) as reader:
-            written = reader.read_window(job.window_idx)
-            if not (np.array_equal(written.mask, content.mask) and np.array_equal(written.shared, content.shared)):
-                raise ChecksumError("the shared parameters differ from what was written", f"window {job.window_idx}")
-            luma, rgb = [], []
-            for chunk in chunks:
-                decoded = reader.read_chunk(job.window_idx, chunk.chunk_idx, written)
-                _require_same_integers(decoded, chunk, job.window_idx)
-                for y, colour in self._chunk_quality(job, written, decoded):
-                    luma.append(y)
-                    rgb.append(colour)
-        return float(np.mean(luma)), float(np.mean(rgb))
+            require_written(reader, content, chunks)
+            report = measure_window(reader, window_idx, job.chunks, self._device, self._sink)
+        self._output.mark_whole(writer.num_bytes)
+        self._add(report, Stage.WRITTEN, writer.num_bytes)
 
-    def _chunk_quality(self, job: WindowJob, window: WindowContent, chunk: ChunkContent) -> list[tuple[float, float]]:
-        """Luma and RGB PSNR of each decoded frame of a chunk, in dB; the frames go to the reconstruction file."""
-        video_format = self._video.format
-        reconstructor = ChunkReconstructor(window, chunk, video_format, self._device)
-        source = job.chunks[chunk.chunk_idx]
-        bit_depth = video_format.bit_depth
-        quality = []
-        for position in range(len(source)):
-            targets = source.targets(torch.tensor([position], device=self._device))
-            rgb = reconstructor.rgb(position)
-            frame = reconstructor.to_frame(position, rgb)
-            mse_rgb = float(torch.mean((rgb - targets) ** 2))
-            mse_y = _luma_mse(frame.planes, [plane[position].cpu().numpy() for plane in source.planes], video_format)
-            quality.append((frame_psnr(mse_y, 2**bit_depth - 1, bit_depth), frame_psnr(mse_rgb, 1.0, bit_depth)))
-            if self._sink is not None:
-                self._sink.write(frame)
-        return quality
+    def _add(self, report: WindowReport, stage: Stage, num_bytes: int) -> None:
+        """Count a window that stands in the file, which it ends at byte ``num_bytes``, and tell of it."""
+        self._reports.append(report)
+        self._frames_coded += report.num_frames
+        self._progress(
+            EncodeProgress(
+                stage=stage,
+                window_idx=report.window_idx,
+                first_frame=report.first_frame,
+                num_frames=report.num_frames,
+                num_chunks=len(report.chunk_lengths),
+                num_parameters=report.num_parameters,
+                psnr=report.psnr_rgb or 0.0,
+                bytes_written=num_bytes,
+                frames_coded=self._frames_coded,
+                frames_expected=self._video.num_frames,
+            )
+        )
 
     def _tell_training(self, job: WindowJob, state: FitProgress) -> None:
         self._tell(
@@ -262,20 +281,6 @@ class _EncodeSession:
             )
         )
 
-    def _result(self, is_complete: bool) -> EncodeResult:
-        file_bytes = self._output.path.stat().st_size
-        video_format = self._video.format
-        pixels = self._frames_coded * video_format.width * video_format.height
-        return EncodeResult(
-            windows=tuple(self.reports),
-            is_complete=is_complete,
-            file_bytes=file_bytes,
-            bpp=8 * file_bytes / max(pixels, 1),
-            seconds=time.monotonic() - self._start,
-            device=describe_device(self._device),
-            warnings=tuple(self._video.warnings),
-        )
-
 
 def window_plan(config: EncoderConfig, video: VideoSource) -> WindowPlan:
     """How the windows of a video are cut: as many frames as the memory bound allows, and the chunk length in frames.
@@ -291,32 +296,29 @@ def window_plan(config: EncoderConfig, video: VideoSource) -> WindowPlan:
     )
 
 
-def _metadata(config: EncoderConfig) -> dict[str, str]:
-    """What made the file, for people; no decoder needs it."""
-    recipe = config.resolved_preset().recipe
-    return {
-        "encoder": f"nvcodec {__version__}",
-        "settings": f"preset={config.preset} epochs={recipe.epochs} kappa={config.kappa:g} seed={config.seed}",
-    }
+def _nothing_done(path: Path, device: torch.device) -> EncodeResult:
+    """The result for a file that is complete already."""
+    with NvstReader(path) as reader:
+        reports = [report_window(reader, window_idx) for window_idx in range(len(reader.windows))]
+        return _result(reports, reader.header, True, reader.file_bytes, 0.0, device, ())
 
 
-def _require_same_integers(decoded: ChunkContent, written: ChunkContent, window_idx: int) -> None:
-    same_embeddings = (
-        decoded.embeddings is None
-        if written.embeddings is None
-        else decoded.embeddings is not None and np.array_equal(decoded.embeddings, written.embeddings)
+def _result(
+    reports: Sequence[WindowReport],
+    header: StreamHeader,
+    is_complete: bool,
+    file_bytes: int,
+    seconds: float,
+    device: torch.device,
+    warnings: Sequence[str],
+) -> EncodeResult:
+    num_frames = sum(report.num_frames for report in reports)
+    return EncodeResult(
+        windows=tuple(reports),
+        is_complete=is_complete,
+        file_bytes=file_bytes,
+        bpp=8 * file_bytes / max(num_frames * header.format.width * header.format.height, 1),
+        seconds=seconds,
+        device=describe_device(device),
+        warnings=tuple(warnings),
     )
-    same_times = np.array_equal(decoded.pts, written.pts) and np.array_equal(decoded.durations, written.durations)
-    if not (same_embeddings and same_times and np.array_equal(decoded.own, written.own)):
-        place = f"window {window_idx}, chunk {written.chunk_idx}"
-        raise ChecksumError("the chunk differs from what was written", place)
-
-
-def _luma_mse(decoded: Sequence[Plane], source: Sequence[Plane], video_format: VideoFormat) -> float:
-    """Mean squared error of the luma plane; of all three planes for RGB video."""
-    num_planes = 3 if video_format.chroma_subsampling == ChromaSubsampling.RGB else 1
-    errors = [
-        np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2)
-        for a, b in zip(decoded[:num_planes], source[:num_planes], strict=True)
-    ]
-    return float(np.mean(errors))

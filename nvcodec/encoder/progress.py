@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
 class Stage(enum.Enum):
-    """Where an encode is: a window was planned, its mask is chosen, its networks train, it is written."""
+    """Where an encode is: a window was planned, its mask is chosen, its networks train, it is written.
+
+    A window that an earlier encode left is taken over instead.
+    """
 
     PLAN = "plan"
     MASK = "mask"
     TRAIN = "train"
     WRITTEN = "written"
+    TAKEN_OVER = "taken_over"
 
 
 @dataclass(frozen=True)
@@ -28,8 +33,8 @@ class EncodeProgress:
         num_parameters: S, parameters of each of its networks.
         epoch, num_epochs: of its training.
         window_fraction: fraction of its training that is done, 0..1.
-        psnr: RGB PSNR of the training so far in dB; of the decoded frames once written. 0 while unknown.
-        bytes_written: bytes in the file so far.
+        psnr: RGB PSNR of the training so far in dB; of the decoded frames once written or taken over. 0 while unknown.
+        bytes_written: bytes in the file so far; up to the end of a window that is taken over.
         frames_coded: frames in the file so far.
         frames_expected: frames of the source; None if it does not tell.
         seconds_left: estimate for the rest of the video, of this window where the source does not tell its length.
@@ -60,8 +65,9 @@ class WindowReport:
         chunk_lengths: frames of each chunk.
         num_parameters: S, parameters of each network.
         kappa: fraction of S that is shared; 0 for a window of one chunk.
-        psnr_y: mean over the frames of the luma PSNR in dB; of R, G and B together for RGB video.
-        psnr_rgb: mean over the frames of the PSNR of the networks' RGB output in dB.
+        psnr_y: mean over the frames of the luma PSNR in dB; of R, G and B together for RGB video. None if it was not
+            measured, as the file was complete before the encode began.
+        psnr_rgb: mean over the frames of the PSNR of the networks' RGB output in dB; None as above.
         num_bytes: bytes of its boxes.
     """
 
@@ -70,8 +76,8 @@ class WindowReport:
     chunk_lengths: tuple[int, ...]
     num_parameters: int
     kappa: float
-    psnr_y: float
-    psnr_rgb: float
+    psnr_y: float | None
+    psnr_rgb: float | None
     num_bytes: int
 
     @property
@@ -85,11 +91,11 @@ class EncodeResult:
     """A finished encode.
 
     Attributes:
-        windows: what was written.
+        windows: what was written, or taken over from an earlier encode.
         is_complete: false if it was stopped before the end of the source.
         file_bytes: size of the file.
         bpp: all bits per pixel of the video.
-        seconds: time taken.
+        seconds: time taken; without that of earlier encodes.
         device: the device that trained, for people.
         warnings: what was odd about the source.
     """
@@ -108,11 +114,19 @@ class EncodeResult:
         return sum(window.num_frames for window in self.windows)
 
     @property
-    def psnr_y(self) -> float:
-        """Mean over the frames of the luma PSNR in dB."""
-        return sum(window.psnr_y * window.num_frames for window in self.windows) / max(self.num_frames, 1)
+    def psnr_y(self) -> float | None:
+        """Mean over the frames of the luma PSNR in dB; None if the file was complete before the encode began."""
+        return self._mean([window.psnr_y for window in self.windows])
 
     @property
-    def psnr_rgb(self) -> float:
-        """Mean over the frames of the RGB PSNR in dB."""
-        return sum(window.psnr_rgb * window.num_frames for window in self.windows) / max(self.num_frames, 1)
+    def psnr_rgb(self) -> float | None:
+        """Mean over the frames of the RGB PSNR in dB; None as above."""
+        return self._mean([window.psnr_rgb for window in self.windows])
+
+    def _mean(self, values: Sequence[float | None]) -> float | None:
+        total = 0.0
+        for value, window in zip(values, self.windows, strict=True):
+            if value is None:
+                return None
+            total += value * window.num_frames
+        return total / max(self.num_frames, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -76,15 +75,13 @@ def prepare_window(
     preset = config.resolved_preset()
     spec = window_network(config, stream.format, window.chunk_lengths)
     generator = torch.Generator().manual_seed(config.seed + window_idx)
-    starts = np.cumsum((0, *window.chunk_lengths))
-    slices = [window.frames[start:end] for start, end in itertools.pairwise(starts)]
     return WindowJob(
         window_idx=window_idx,
         first_frame=first_frame,
         spec=spec,
-        chunks=tuple(ChunkFrames.of(frames, stream.format, device) for frames in slices),
-        pts=tuple(tuple(frame.pts for frame in frames) for frames in slices),
-        durations=tuple(tuple(frame.duration for frame in frames) for frames in slices),
+        chunks=tuple(ChunkFrames.of(frames, stream.format, device) for frames in window.chunks),
+        pts=tuple(tuple(frame.pts for frame in frames) for frames in window.chunks),
+        durations=tuple(tuple(frame.duration for frame in frames) for frames in window.chunks),
         time_base=stream.time_base,
         model=WindowModel(
             spec, window.chunk_lengths, generator=generator, device=device, encoder_width=preset.encoder_width

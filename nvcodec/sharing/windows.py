@@ -6,6 +6,7 @@ half a chunk where the video is at least that long, and none is longer than what
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -75,6 +76,12 @@ class Window:
 
     frames: tuple[Frame, ...]
     chunk_lengths: tuple[int, ...]
+
+    @property
+    def chunks(self) -> tuple[tuple[Frame, ...], ...]:
+        """The frames of each chunk."""
+        starts = itertools.accumulate(self.chunk_lengths, initial=0)
+        return tuple(self.frames[start:end] for start, end in itertools.pairwise(starts))
 
 
 def iter_windows(frames: Iterable[Frame], plan: WindowPlan) -> Iterator[Window]:

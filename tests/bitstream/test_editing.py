@@ -219,7 +219,9 @@ def bodies(path: Path, box_type: BoxType) -> list[bytes]:
     skip = 16 if box_type == BoxType.CHUNK else WINDOW_PART.size
     with NvstReader(path) as reader:
         return [
-            box.payload[skip:] for box in iter_boxes(ForwardFile(reader.source), reader.limits) if box.header.box_type == box_type
+            box.payload[skip:]
+            for box in iter_boxes(ForwardFile(reader.source), reader.limits)
+            if box.header.box_type == box_type
         ]
 
 

@@ -10,9 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nvcodec.bitstream import ChunkContent, MaskGranularity, NvstReader, NvstWriter, StreamHeader, WindowContent
+from nvcodec.bitstream import (
+    ChunkContent,
+    MaskGranularity,
+    NvstReader,
+    NvstWriter,
+    StreamHeader,
+    WindowContent,
+    WrittenPart,
+)
 from nvcodec.bitstream.network_spec import NetworkSpec
-from nvcodec.errors import MalformedError, NvcodecError, OutputError
+from nvcodec.errors import ConfigError, MalformedError, NvcodecError, OutputError
 from nvcodec.video.format import ChromaSubsampling, ColorRange, VideoFormat
 from tests.bitstream.nvst_samples import (
     ENERV,
@@ -263,3 +271,33 @@ def test_boxes_tile_the_file() -> None:
     data = make_file(three_windows(), {"a": "b"})
     names = [box_type.to_bytes(4, "little").decode() for box_type, _, _ in box_positions(data)]
     assert names == ["STRM", "meta", *["WNDW", "MASK", "SHRD", "CHNK", "CHNK"] * 3, "INDX", "TRLR"]
+
+
+@pytest.mark.parametrize("num_windows", [1, 2])
+@pytest.mark.parametrize("metadata", [None, {"title": "x"}])
+@pytest.mark.parametrize("tail", ["cut off", "finished"])
+def test_a_file_is_continued_to_the_same_bytes(num_windows: int, metadata: dict[str, str] | None, tail: str) -> None:
+    windows = three_windows()
+    if tail == "finished":
+        left = make_file(windows[:num_windows], metadata)
+    else:
+        left = make_file(windows[: num_windows + 1], metadata, is_finished=False)[:-1]
+    with open_bytes(left) as reader:
+        written = WrittenPart.of(reader)
+        header = reader.header
+    assert len(written.windows) == num_windows
+    file = io.BytesIO(left[: written.num_bytes])
+    file.seek(0, io.SEEK_END)
+    writer = NvstWriter(file, header, written)
+    assert (writer.num_bytes, writer.num_frames) == (written.num_bytes, written.windows[-1].first_frame + 3)
+    with pytest.raises(MalformedError, match="before the first window"):
+        writer.write_metadata({})
+    for window, chunks in windows[num_windows:]:
+        writer.write_window(window, chunks)
+    writer.finish(is_complete=True)
+    assert file.getvalue() == make_file(windows, metadata)
+
+
+def test_a_file_without_a_window_cannot_be_continued() -> None:
+    with open_bytes(make_file([])) as reader, pytest.raises(ConfigError, match="no whole window"):
+        WrittenPart.of(reader)

@@ -40,6 +40,7 @@ OPTIONS = [
     "--verbose",
     "--quiet",
     "--version",
+    "--resume",
     "--overwrite",
     "--json",
     "--strict",
@@ -286,6 +287,40 @@ def test_an_existing_output_is_refused_unless_told(run_nvenc, source: Path, tmp_
     assert target.read_bytes() == b"old"
     assert run_nvenc(source, "-o", target, "-y").exit_code == 0
     assert encodes.num_windows(target) == 2
+
+
+@pytest.mark.parametrize("name", ["a.nvst", "a.nvst.part"])
+def test_what_is_left_is_touched_only_if_told(run_nvenc, source: Path, nvst: Path, tmp_path: Path, name: str) -> None:
+    with NvstReader(nvst) as reader:
+        left = nvst.read_bytes()[: reader.windows[1].offset]
+    target = tmp_path / "a.nvst"
+    (tmp_path / name).write_bytes(left)
+    result = run_nvenc(source, "-o", target)
+    assert result.exit_code == 1
+    assert_one_line(result.stderr, str(tmp_path / name), "--resume", "-y")
+    result = run_nvenc(source, "-o", target, "--resume", "-y")
+    assert result.exit_code == 2
+    assert_one_line(result.stderr, "--resume", "-y")
+    result = run_nvenc(source, "-o", target, "--resume", "--kappa", "0.25")
+    assert result.exit_code == 2
+    assert_one_line(result.stderr, "kappa", f"{name} was begun with 0.5, not 0.25")
+    assert os.listdir(tmp_path) == [name]
+    assert (tmp_path / name).read_bytes() == left
+    result = run_nvenc(source, "-o", target, "--resume")
+    assert result.exit_code == 0, result.output
+    assert "window 0: taken over and verified" in result.stderr
+    assert "window 1: written and verified" in result.stderr
+    assert target.read_bytes() == nvst.read_bytes()
+    result = run_nvenc(source, "-o", target, "--resume")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("nothing to do, the file is complete: 12 frames in 2 windows")
+    result = run_nvenc(source, "-o", target, "--resume", "--json")
+    assert json.loads(result.stdout)["psnr_y"] is None
+
+
+def test_resume_with_nothing_there_begins(run_nvenc, source: Path, nvst: Path, tmp_path: Path) -> None:
+    assert run_nvenc(source, "-o", tmp_path / "a.nvst", "--resume").exit_code == 0
+    assert (tmp_path / "a.nvst").read_bytes() == nvst.read_bytes()
 
 
 def test_an_output_that_cannot_be_made_is_refused(run_nvenc, source: Path, tmp_path: Path) -> None:

@@ -18,13 +18,19 @@ from nvcodec.video.format import VideoFormat
 NETWORK = NetworkSpec(Backbone.NERV, 1, 2, 1, (Stage(4, 1, 1),), 1, pe_levels=1, stem_width=2)
 
 
-def write_file(path: Path, num_windows: int = 1, is_finished: bool = True, is_complete: bool = True) -> Path:
+def write_file(
+    path: Path,
+    num_windows: int = 1,
+    is_finished: bool = True,
+    is_complete: bool = True,
+    num_source_frames: int = 10,
+) -> Path:
     mask = np.arange(NETWORK.num_parameters) % 2 == 0
     num_shared = int(mask.sum())
     shared, own = np.zeros(num_shared, np.int32), np.ones(mask.size - num_shared, np.int32)
     zeros = (0,) * len(NETWORK.layout)
     with path.open("wb") as file:
-        writer = NvstWriter(file, StreamHeader(VideoFormat(8, 4), Fraction(1, 25), 10))
+        writer = NvstWriter(file, StreamHeader(VideoFormat(8, 4), Fraction(1, 25), num_source_frames))
         writer.write_metadata({"title": "bell\a"})
         for idx in range(num_windows):
             header = WindowHeader(idx, 2 * idx, (2,), NETWORK, MaskGranularity.WEIGHT, zeros)
@@ -52,7 +58,14 @@ def test_an_unfinished_file_is_not_broken(tmp_path: Path, is_finished: bool, wor
     path = write_file(tmp_path / "a.nvst", is_finished=is_finished, is_complete=False)
     result = CliRunner().invoke(main, [str(path)])
     assert result.exit_code == 0
-    assert f"unfinished: 2 of 10 frames, {words}" in result.output
+    assert f"unfinished: 2 of 10 frames, 8 missing, {words}" in result.output
+
+
+def test_a_source_of_unknown_length(tmp_path: Path) -> None:
+    path = write_file(tmp_path / "a.nvst.part", is_finished=False, num_source_frames=0)
+    result = CliRunner().invoke(main, [str(path)])
+    assert result.exit_code == 0
+    assert "unfinished: 2 frames of a source of unknown length, cut off" in result.output
 
 
 def test_a_file_without_windows(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -159,6 +160,34 @@ def test_the_second_interrupt_stops_at_once_and_leaves_whole_windows(source: Pat
     with NvstReader(target) as reader:
         reader.verify()
         assert (reader.is_finished, reader.num_frames) == (False, 6)
+
+
+def test_a_killed_encode_is_resumed_to_the_same_bytes(source: Path, tmp_path: Path) -> None:
+    undisturbed, target = tmp_path / "undisturbed.nvst", tmp_path / "a.nvst"
+    arguments = (source, "--device", "cpu", "--preset", "draft", "--chunk", "3", "--epochs", "1", "--threads", "1")
+    assert encodes.run_command("nvenc", *arguments, "-o", undisturbed).returncode == 0
+    command = encodes.command_line("nvenc", *arguments, "-o", target, "-vv")
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=encodes.environment()) as process:
+        assert process.stderr is not None
+        try:
+            while b"window 1, " not in (line := process.stderr.readline()):
+                assert line, "the encode ended by itself"
+        finally:
+            process.kill()
+    assert sorted(os.listdir(tmp_path)) == ["a.nvst.part", "undisturbed.nvst"]
+    told = encodes.run_command("nvinfo", tmp_path / "a.nvst.part").stdout
+    assert b"unfinished: 6 of 12 frames, 6 missing, cut off or still being written" in told
+    assert nvcodec.decode(tmp_path / "a.nvst.part", None, md5=True, device="cpu").num_frames == 6
+    assert encodes.run_command("nvenc", *arguments, "-o", target, "--resume").returncode == 0
+    assert target.read_bytes() == undisturbed.read_bytes()
+
+
+def test_kills_at_random_moments_lose_nothing() -> None:
+    command = [sys.executable, "-W", "error", "-m", "tools.kill_encoder", "--kills", "3", "--seed", "2"]
+    root = Path(__file__).parents[2]
+    result = subprocess.run(command, capture_output=True, env=encodes.environment(), cwd=root, check=False)
+    assert result.returncode == 0, result.stderr
+    assert re.search(rb"all +3 +0\n\d+ encodes of 6 windows, resumed 3 times", result.stdout)
 
 
 def limit_file_size(num_bytes: int):

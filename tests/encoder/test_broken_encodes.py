@@ -138,13 +138,21 @@ def test_a_failure_before_the_first_window_leaves_what_was_there(
     assert not overwrite or target.read_bytes() == b"old"
 
 
-def test_a_full_disk_keeps_whole_windows(tmp_path: Path, full_disk) -> None:
-    full_disk(first_window_bytes(tmp_path) + 3000)
-    with pytest.raises(OutputError, match=r"(?i)no space left") as caught:
-        encodes.tiny_encode(tmp_path / "two_scenes.y4m", tmp_path / "a.nvst")
-    assert caught.value.place == str(tmp_path / "a.nvst")
-    assert sorted(os.listdir(tmp_path)) == ["a.nvst", "two_scenes.y4m"]
-    assert_first_window_kept(tmp_path / "a.nvst")
+def test_a_full_disk_keeps_whole_windows(tmp_path: Path, full_disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when it is full once more; with room enough the encode goes on from them."""
+    source, target = tmp_path / "two_scenes.y4m", tmp_path / "a.nvst"
+    num_bytes = first_window_bytes(tmp_path)
+    for room, resume in ((3000, False), (0, True), (5000, True)):
+        full_disk(num_bytes + room)
+        with pytest.raises(OutputError, match=r"(?i)no space left") as caught:
+            encodes.tiny_encode(source, target, resume=resume)
+        assert caught.value.place == str(target)
+        assert sorted(os.listdir(tmp_path)) == ["a.nvst", "two_scenes.y4m"]
+        assert_first_window_kept(target)
+    monkeypatch.undo()
+    encodes.tiny_encode(source, target, resume=True)
+    encodes.tiny_encode(source, tmp_path / "undisturbed.nvst")
+    assert target.read_bytes() == (tmp_path / "undisturbed.nvst").read_bytes()
 
 
 @pytest.mark.parametrize("capacity", [0, 100, 5000])
