@@ -25,7 +25,7 @@ def dump(reader: NvstReader) -> Iterator[str]:
     yield f"file header at byte 0, {FILE_HEADER.size} bytes"
     for name, text in FILE_HEADER.lines(values):
         yield f"    {name}: {text}"
-    parser = _Parser(reader)
+    parser = BoxParser(reader)
     for box in iter_boxes(reader.source, reader.limits):
         header = box.header
         size = header.end - header.offset
@@ -40,7 +40,7 @@ def _lines(cursor: Cursor, start: int) -> Iterator[str]:
             yield f"    {name}: {text}"
 
 
-class _Parser:
+class BoxParser:
     """Parses boxes in order, keeping of the current window what later boxes need."""
 
     def __init__(self, reader: NvstReader) -> None:

@@ -26,8 +26,6 @@ MAX_PAYLOAD_BYTES = 1 << 30
 MAX_WINDOW_CHUNKS = 4096
 MAX_PTS = 2**62
 """Largest magnitude of a timestamp."""
-MAX_MACS_PER_PIXEL = 256 * 1024
-"""Multiply-accumulates per pixel of the network's output."""
 NUM_LEVELS = 6
 
 
@@ -82,9 +80,7 @@ FILE_HEADER = Record(
         Field("minor_version", "u8", "number of the draft while major_version is 0"),
         Field("profile", "u8", "arithmetic of the networks", labels=Profile),
         Field("reserved", "u8", "", 0, 0),
-        Field(
-            "incompatible_flags", "u32", "reserved: a reader refuses any bit it does not know; none is defined"
-        ),
+        Field("incompatible_flags", "u32", "reserved: a reader refuses any bit it does not know; none is defined"),
         Field("compatible_flags", "u32", "unused: a reader ignores the bits it does not know; none is defined"),
         Field("header_crc", "u32", "CRC-32 of the bytes before it"),
     ),

@@ -102,8 +102,6 @@ class _Scanner:
         before, self._last = self._last, box.header
         if before is None:
             box.require_type(BoxType.STREAM)
-        elif self.scan.has_trailer:
-            raise MalformedError("a box behind the trailer", box.header.place)
         elif self.scan.index is not None:
             self._end(box, before)
         elif self._window is not None:

@@ -27,13 +27,14 @@ from nvcodec.video.source import Selection
     "-o",
     "--output",
     metavar="FILE",
-    help="Video to write: .y4m, any container (lossless codec), a folder for PNGs, or - for y4m on standard output.",
+    help="Video to write: .y4m, .yuv (headerless planes), any container (lossless codec), a folder for PNGs, or - for y4m "
+    "on standard output.",
 )
 @click.option("--frames", type=FrameRange(), help="Decode only frames A up to B.")
 @click.option("--start", type=Seconds(), help="Decode from this time on, e.g. 12.5 or 1:02.")
 @click.option("--end", type=Seconds(), help="Decode up to this time.")
 @click.option("--md5", is_flag=True, help="Print the MD5 of all decoded samples.")
-@click.option("--verify", is_flag=True, help="Check every checksum and every integer; decode no frames.")
+@click.option("--verify", is_flag=True, help="Check every checksum, print a hash of all integers.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to reconstruct.")
 @click.option("-y", "--overwrite", is_flag=True, help="Replace an existing output.")
@@ -58,7 +59,7 @@ def main(
         raise click.UsageError("nothing to do: give an output with -o, or --md5, or --verify")
     if verify:
         with NvstReader(source) as reader:
-            reader.verify()
+            click.echo(f"INTEGERS={reader.verify()}", err=output == "-")
         if not quiet:
             click.echo(f"{source}: all checksums and integers are sound", err=True)
     if output is None and not md5:
