@@ -1,4 +1,4 @@
-"""All integers of a file in one order, so that decoders can be compared by a hash (spec clause "Comparing decoders")."""
+"""All integers of a file in one order, for comparing decoders by a hash (spec clause "Comparing decoders")."""
 
 from __future__ import annotations
 

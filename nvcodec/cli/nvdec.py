@@ -27,8 +27,8 @@ from nvcodec.video.source import Selection
     "-o",
     "--output",
     metavar="FILE",
-    help="Video to write: .y4m, .yuv (headerless planes), any container (lossless codec), a folder for PNGs, or - for y4m "
-    "on standard output.",
+    help="Video to write: .y4m, .yuv (no header), any container (lossless codec), a folder for PNGs, or - for y4m on "
+    "standard output.",
 )
 @click.option("--frames", type=FrameRange(), help="Decode only frames A up to B.")
 @click.option("--start", type=Seconds(), help="Decode from this time on, e.g. 12.5 or 1:02.")

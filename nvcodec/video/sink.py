@@ -138,8 +138,8 @@ def open_sink(
     """Open a target for frames.
 
     Args:
-        path: ``*.y4m``; ``*.yuv`` for headerless planes; any container PyAV writes, by suffix; a folder (existing, or ending in "/", or without
-            suffix) for PNGs; or "-" for y4m on standard output.
+        path: ``*.y4m``; ``*.yuv`` for headerless planes; any container PyAV writes, by suffix; a folder (existing, or
+            ending in "/", or without suffix) for PNGs; or "-" for y4m on standard output.
         format: of all frames.
         time_base: seconds per unit of the frames' ``pts``.
         average_rate: frames per second, for targets without times.

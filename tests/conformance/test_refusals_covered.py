@@ -17,17 +17,60 @@ ONLY_WRITE = {"dump.py", "front_index.py", "summary.py", "table_fitting.py", "wr
 ERRORS = {"ChecksumError", "LimitError", "MalformedError", "TruncatedError", "UnsupportedError"}
 HELPERS = {"_check", "_require", "_require_place", "_require_range", "_require_unused", "_refuse"}
 
-# Modules and a part of the statement, for statements that no file of this size, or no file at all, can reach.
-UNREACHED: dict[tuple[str, str], str] = {}
+# Parts of "module: function: statement" for statements that no vector reaches, and why.
+WRITERS = "checks what a writer is given; a reader makes it right by construction"
+FIELDS = "the field's own range, checked when it was read, is as narrow"
+UNREACHED = {
+    "content.py: WindowContent.validate:": WRITERS,
+    "content.py: ChunkContent.validate:": WRITERS,
+    "content.py: ChunkContent._validate_embeddings:": WRITERS,
+    "content.py: _check_per_tensor:": WRITERS,
+    "content.py: _check_symbols:": WRITERS,
+    "content.py: StreamHeader.validate: _require(0 < num": FIELDS,
+    "content.py: WindowHeader.validate: _require(0 <= self.window_idx": FIELDS,
+    "content.py: WindowHeader.validate: _require(1 <= len(self.chunk_lengths)": FIELDS,
+    "content.py: WindowHeader.validate: _require(all((1 <= length": FIELDS,
+    "content.py: WindowHeader.validate: _require(0 <= self.level_idx": FIELDS,
+    "content.py: WindowHeader._validate_time: _require(0 < length": FIELDS,
+    "network_spec.py: NetworkSpec.validate: self._require_range('base_channels', self.base_channels, 1, 4096)": FIELDS,
+    "network_spec.py: NetworkSpec.validate: self._require_range('number of stages'": FIELDS,
+    "network_spec.py: NetworkSpec.validate: self._require_range(name, getattr(self, name), 1, 1024)": FIELDS,
+    "network_spec.py: NetworkSpec.validate: self._require_range('stage stride'": FIELDS,
+    "network_spec.py: NetworkSpec.validate: self._require_range('stage channels'": FIELDS,
+    "network_spec.py: NetworkSpec.validate: self._require_range('pe_base_num'": FIELDS,
+    "network_spec.py: NetworkSpec.validate: self._require_range('pe_base_den'": FIELDS,
+    "fields.py: Record._pack_part:": "packs",
+    "masks.py: pack_mask:": "packs",
+    "metadata.py: pack_metadata:": "packs",
+    "metadata.py: _decompress: MalformedError(f'metadata has": "the library finds it first",
+    "ans.py: _panics_as_errors:": "no stream is known that makes the library panic",
+    "limits.py: Limits.check_frames: _check('number of chunks'": "more than 2^20 chunks take a file of 32 MB",
+    "limits.py: Limits.check_box:": "a box has at most 2^30 bytes, so only smaller limits refuse one",
+    "limits.py: Limits.check_network: _check('multiply-acc": "the format's own bound comes first",
+    "reader.py: NvstReader._chunk_parts:": "only when bytes are counted by part, which decodes nothing",
+    "scan.py: _Scanner._end: MalformedError('the trailer does not point": "the trailer was read before the scan then",
+    "source.py: ByteSource.read: TruncatedError(f'{len(data)} of": "only a file that shrinks while it is read",
+}
 
 
-def refusals(path: Path) -> Iterator[ast.expr]:
-    """Every place in a module where a file may be refused."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and ast.unparse(node.exc.func) in ERRORS:
-            yield node.exc
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).removeprefix("self.") in HELPERS:
-            yield node
+def refusals(path: Path) -> Iterator[tuple[str, ast.expr]]:
+    """Every place in a module where a file may be refused, with its name for the list above."""
+
+    def walk(node: ast.AST, names: tuple[str, ...]) -> Iterator[tuple[str, ast.expr]]:
+        for child in ast.iter_child_nodes(node):
+            is_named = isinstance(child, (ast.ClassDef, ast.FunctionDef))
+            yield from walk(child, (*names, child.name) if is_named else names)
+            if is_refusal(child):
+                place = child.exc if isinstance(child, ast.Raise) else child
+                yield f"{path.name}: {'.'.join(names)}: {ast.unparse(place)}", place
+
+    yield from walk(ast.parse(path.read_text(encoding="utf-8")), ())
+
+
+def is_refusal(node: ast.AST) -> bool:
+    if isinstance(node, ast.Raise):
+        return isinstance(node.exc, ast.Call) and ast.unparse(node.exc.func) in ERRORS
+    return isinstance(node, ast.Call) and ast.unparse(node.func).removeprefix("self.") in HELPERS
 
 
 def lines_on_the_way(error: BaseException | None) -> Iterator[tuple[str, int]]:
@@ -50,18 +93,16 @@ def test_every_refusal_of_the_reader_has_a_vector() -> None:
             reached |= set(lines_on_the_way(refusal_of(data)))
         elif "verification" in entry:
             reached |= set(lines_on_the_way(verification_of(data)))
-    missing = set()
-    for path in sorted(ROOM.glob("*.py")):
-        if path.name in ONLY_WRITE:
-            continue
-        for node in refusals(path):
-            lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
-            if not any((path.name, line) in reached for line in lines):
-                missing.add((path.name, ast.unparse(node)))
-    excused = {(module, text) for module, text in missing if any(module == m and part in text for m, part in UNREACHED)}
-    assert missing - excused == set()
+    missing = [
+        name
+        for path in sorted(ROOM.glob("*.py"))
+        if path.name not in ONLY_WRITE
+        for name, node in refusals(path)
+        if not any((path.name, line) in reached for line in range(node.lineno, (node.end_lineno or 0) + 1))
+    ]
+    assert [name for name in missing if not name.startswith(tuple(UNREACHED))] == []
     # What has become reachable leaves the list.
-    assert all(any(module == m and part in text for module, text in missing) for m, part in UNREACHED)
+    assert [part for part in UNREACHED if not any(name.startswith(part) for name in missing)] == []
 
 
 def test_every_field_with_a_range_has_a_vector() -> None:

@@ -16,7 +16,7 @@ from nvcodec.bitstream import (
     unit_indices,
 )
 from nvcodec.bitstream import headers as h
-from nvcodec.bitstream.boxes import pack_box, pack_file_header
+from nvcodec.bitstream.boxes import pack_file_header
 from nvcodec.bitstream.headers import BOX_HEADER, FILE_HEADER, TRAILER, BoxType
 from nvcodec.bitstream.index import Index, gather_window, pack_front_index, pack_index, pack_trailer
 from nvcodec.bitstream.levels import file_level

@@ -6,16 +6,23 @@ from nvcodec.bitstream.headers import BOX_HEADER, FILE_HEADER
 from tools.vectors import faulty_bases as bases
 from tools.vectors.faulty_boxes import box_faults
 from tools.vectors.faulty_fields import field_faults
+from tools.vectors.faulty_index import index_faults
 from tools.vectors.faulty_sections import section_faults
+from tools.vectors.faulty_windows import window_faults
 from tools.vectors.surgery import mend_file_header
-from tools.vectors.vector import Vector
-
-MALFORMED, UNSUPPORTED, CHECKSUM, TRUNCATED = "MalformedError", "UnsupportedError", "ChecksumError", "TruncatedError"
+from tools.vectors.vector import CHECKSUM, MALFORMED, TRUNCATED, UNSUPPORTED, Vector
 
 
 def vectors() -> list[Vector]:
     """All of them."""
-    return [*_file_header_faults(), *field_faults(), *box_faults(), *section_faults()]
+    return [
+        *_file_header_faults(),
+        *field_faults(),
+        *box_faults(),
+        *index_faults(),
+        *window_faults(),
+        *section_faults(),
+    ]
 
 
 def _file_header_faults() -> list[Vector]:
@@ -36,7 +43,9 @@ def _file_header_faults() -> list[Vector]:
     stream_end = FILE_HEADER.size + BOX_HEADER.size + 40
     for name, keep in (("empty", 0), ("in-file-header", 23), ("in-stream", stream_end - 1)):
         about = "ends within the file header or STRM (clause 17)"
-        faults.append(Vector(f"truncated-{name}", about, bases.finished()[:keep], (TRUNCATED, "before its first frame")))
+        faults.append(
+            Vector(f"truncated-{name}", about, bases.finished()[:keep], (TRUNCATED, "before its first frame"))
+        )
     damaged = bytearray(bases.finished())
     damaged[17] ^= 1
     about = "the checksum of the file header (clause 2)"

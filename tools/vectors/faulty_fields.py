@@ -61,11 +61,18 @@ class _Fault:
         base, box = self.base or base, self.box or box
         data = with_field(base(), box, self.record, self.field, self.value, which=self.which, element=self.element)
         record = self.record.name.split()[0] if self.record in (h.NETWORK, h.SECTION) else ""
-        parts = [box.decode().lower(), *([record] if record else []), *([base.__name__] if self.base else []), self.field.replace("_", "-")]
+        parts = [
+            box.decode().lower(),
+            *([record] if record else []),
+            *([base.__name__] if self.base else []),
+            self.field.replace("_", "-"),
+        ]
         name = "-".join([*parts, str(self.value)])
         error = self.error or ("UnsupportedError" if self.reason.endswith("is unknown") else "MalformedError")
         note = self.note or self.reason
-        about = f"{box.decode()}, {self.record.name}, {self.field} = {self.value}: {note} (clause {_CLAUSES[self.record]})"
+        about = (
+            f"{box.decode()}, {self.record.name}, {self.field} = {self.value}: {note} (clause {_CLAUSES[self.record]})"
+        )
         return Vector(name, about, data, (error, self.reason))
 
 
@@ -103,7 +110,9 @@ _FAULTS = (
     _Fault(h.WINDOW, "num_chunks", 0, "num_chunks is 0"),
     _Fault(h.WINDOW, "num_chunks", 4097, "num_chunks is 4097"),
     _Fault(h.WINDOW, "granularity", 4, "granularity 4 is unknown"),
-    _Fault(h.WINDOW, "granularity", 0, "num_symbols is", note="the mask's section has the symbols of another granularity"),
+    _Fault(
+        h.WINDOW, "granularity", 0, "num_symbols is", note="the mask's section has the symbols of another granularity"
+    ),
     _Fault(h.WINDOW, "flags", 2, "flags is 2"),
     _Fault(h.WINDOW, "time_offset", 1, "time_offset is 1 without time_length"),
     _Fault(h.WINDOW, "time_length", 99, "time_length with embeddings"),

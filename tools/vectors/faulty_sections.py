@@ -24,16 +24,12 @@ from tools.vectors.sections import (
     two_parameter_table,
 )
 from tools.vectors.surgery import with_payload
-from tools.vectors.vector import Vector
+from tools.vectors.vector import CHECKSUM, Vector, faulty
 
 
 def section_faults() -> list[Vector]:
     """All of them."""
     return [*_table_faults(), *_stream_faults(), *_chunk_faults()]
-
-
-def _fault(name: str, about: str, data: bytes, reason: str, error: str = "MalformedError") -> Vector:
-    return Vector(name, about, data, (error, reason))
 
 
 def shared_groups() -> list[Int32Array]:
@@ -64,12 +60,24 @@ def _table_faults() -> list[Vector]:
     too_wide = np.concatenate([[-128], symbols[1:]]).astype(np.int32)
     outside = pack_section(np.split(too_wide, np.cumsum([g.size for g in groups])[:-1]), explicit_table, True)
     return [
-        _fault("table-unused", "a table that no group uses (clause 7)", with_shared(unused), "table 1 is not used"),
-        _fault("table-no-weights", "an EXPLICIT table of codes 0 (clause 8)", with_shared(flat), "table without weights"),
-        _fault("table-low-is-high", "a TWO_PARAMETER table with low = high", with_shared(equal), "table from"),
-        _fault("table-single-outside", "a SINGLE table of 128 without wide_symbols (clause 7)", with_shared(single), "symbols 128..128 outside -127..127"),
-        _fault("table-explicit-outside", "an EXPLICIT table from -128 without wide_symbols", with_shared(outside), "symbols -128.."),
-    ]  # fmt: skip
+        faulty("table-unused", "a table that no group uses (clause 7)", with_shared(unused), "table 1 is not used"),
+        faulty(
+            "table-no-weights", "an EXPLICIT table of codes 0 (clause 8)", with_shared(flat), "table without weights"
+        ),
+        faulty("table-low-is-high", "a TWO_PARAMETER table with low = high", with_shared(equal), "table from"),
+        faulty(
+            "table-single-outside",
+            "a SINGLE table of 128 without wide_symbols (clause 7)",
+            with_shared(single),
+            "symbols 128..128 outside -127..127",
+        ),
+        faulty(
+            "table-explicit-outside",
+            "an EXPLICIT table from -128 without wide_symbols",
+            with_shared(outside),
+            "symbols -128..",
+        ),
+    ]
 
 
 def _stream_faults() -> list[Vector]:
@@ -89,13 +97,30 @@ def _stream_faults() -> list[Vector]:
     one_word = (1).to_bytes(4, "little")
     needless = constant[:8] + one_word + constant[12 : head + 3] + one_word
     return [
-        _fault("stream-last-word", "the last word is 0 (clause 9)", coded([*words, 0]), "the last word of a coded stream is zero"),
-        _fault("stream-word-more", "a word too many", coded([7, *words]), ends, "ChecksumError"),
-        _fault("stream-word-less", "a word too few", coded(words[1:]), ends, "ChecksumError"),
-        _fault("stream-empty", "no words: a decoder finds symbols and ends as it should, only symbols_crc tells (clause 7)", coded([]), "decoded symbols differ from their checksum", "ChecksumError"),
-        _fault("stream-changed", "another word at the bottom of the stack", coded([words[0] ^ 1, *words[1:]]), ends, "ChecksumError"),
-        _fault("stream-needless", "a word where SINGLE tables need none", with_shared(needless), ends, "ChecksumError"),
-    ]  # fmt: skip
+        faulty(
+            "stream-last-word",
+            "the last word is 0 (clause 9)",
+            coded([*words, 0]),
+            "the last word of a coded stream is zero",
+        ),
+        faulty("stream-word-more", "a word too many", coded([7, *words]), ends, CHECKSUM),
+        faulty("stream-word-less", "a word too few", coded(words[1:]), ends, CHECKSUM),
+        faulty(
+            "stream-empty",
+            "no words: a decoder finds symbols and ends as it should, only symbols_crc tells (clause 7)",
+            coded([]),
+            "decoded symbols differ from their checksum",
+            CHECKSUM,
+        ),
+        faulty(
+            "stream-changed",
+            "another word at the bottom of the stack",
+            coded([words[0] ^ 1, *words[1:]]),
+            ends,
+            CHECKSUM,
+        ),
+        faulty("stream-needless", "a word where SINGLE tables need none", with_shared(needless), ends, CHECKSUM),
+    ]
 
 
 def _chunk_faults() -> list[Vector]:
@@ -109,7 +134,9 @@ def _chunk_faults() -> list[Vector]:
     def with_embeddings(first: int, change: int) -> bytes:
         groups = [np.full(channels * size, first, np.int32), *[np.full(size, change, np.int32)] * channels]
         section = pack_section(groups, explicit_table)
-        return with_payload(data, b"CHNK", lambda payload: payload[: _embeddings_start(payload, len(network.layout))] + section)  # fmt: skip
+        return with_payload(
+            data, b"CHNK", lambda payload: payload[: _embeddings_start(payload, len(network.layout))] + section
+        )
 
     def spelled_out(payload: bytes) -> bytes:
         end = h.CHUNK.size + 4
@@ -120,14 +147,51 @@ def _chunk_faults() -> list[Vector]:
         return payload[: _embeddings_start(payload, len(network.layout))]
 
     return [
-        _fault("embeddings-first", "an embedding of 16384 in the first frame (clause 11)", with_embeddings(16384, 0), "an embedding symbol exceeds 16383"),
-        _fault("embeddings-sum", "differences that add up to more than 16383", with_embeddings(16383, 1), "an embedding symbol exceeds 16383"),
-        _fault("embeddings-negative", "differences that add up to less than -16383", with_embeddings(-16383, -1), "an embedding symbol exceeds 16383"),
-        _fault("embeddings-difference", "a difference of 32767 (clause 7)", with_embeddings(-16383, 32767), "symbols 32767..32767 outside -32766..32766"),
-        _fault("embeddings-missing", "a chunk of HNeRV without the section of embeddings", with_payload(data, b"CHNK", without_embeddings), "payload ends early"),
-        _fault("embeddings-needless", "a chunk of NeRV with a section of embeddings", with_payload(bases.nerv(), b"CHNK", lambda payload: payload + pack_section([np.zeros(1, np.int32)], explicit_table)), "bytes too many"),
-        _fault("durations-spelled-out", "equal durations stored for each frame (clause 11)", with_payload(data, b"CHNK", spelled_out), "2 durations for 2 frames"),
-    ]  # fmt: skip
+        faulty(
+            "embeddings-first",
+            "an embedding of 16384 in the first frame (clause 11)",
+            with_embeddings(16384, 0),
+            "an embedding symbol exceeds 16383",
+        ),
+        faulty(
+            "embeddings-sum",
+            "differences that add up to more than 16383",
+            with_embeddings(16383, 1),
+            "an embedding symbol exceeds 16383",
+        ),
+        faulty(
+            "embeddings-negative",
+            "differences that add up to less than -16383",
+            with_embeddings(-16383, -1),
+            "an embedding symbol exceeds 16383",
+        ),
+        faulty(
+            "embeddings-difference",
+            "a difference of 32767 (clause 7)",
+            with_embeddings(-16383, 32767),
+            "symbols 32767..32767 outside -32766..32766",
+        ),
+        faulty(
+            "embeddings-missing",
+            "a chunk of HNeRV without the section of embeddings",
+            with_payload(data, b"CHNK", without_embeddings),
+            "payload ends early",
+        ),
+        faulty(
+            "embeddings-needless",
+            "a chunk of NeRV with a section of embeddings",
+            with_payload(
+                bases.nerv(), b"CHNK", lambda payload: payload + pack_section([np.zeros(1, np.int32)], explicit_table)
+            ),
+            "bytes too many",
+        ),
+        faulty(
+            "durations-spelled-out",
+            "equal durations stored for each frame (clause 11)",
+            with_payload(data, b"CHNK", spelled_out),
+            "2 durations for 2 frames",
+        ),
+    ]
 
 
 def _embeddings_start(payload: bytes, num_tensors: int) -> int:

@@ -55,7 +55,9 @@ def _means(plane: Float64Array, rows: int, columns: int) -> Float64Array:
     """Means over the pixels that exist of each box."""
     ones = np.ones_like(plane)
     sums = [
-        np.add.reduceat(np.add.reduceat(values, range(0, plane.shape[0], rows), 0), range(0, plane.shape[1], columns), 1)
+        np.add.reduceat(
+            np.add.reduceat(values, range(0, plane.shape[0], rows), 0), range(0, plane.shape[1], columns), 1
+        )
         for values in (plane, ones)
     ]
     return sums[0] / sums[1]

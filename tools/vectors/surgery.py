@@ -115,7 +115,7 @@ def _find(data: bytes, idx: int, record: Record, field: str) -> tuple[int, Field
     with NvstReader(io.BytesIO(data)) as reader:
         parser = BoxParser(reader)
         cursors = [parser.parse(box) for box in iter_boxes(reader.source, reader.limits)]
-    start, _, values = [entry for entry in cursors[idx].trace if entry[1] is record][0]
+    start, _, values = next(entry for entry in cursors[idx].trace if entry[1] is record)
     for part in record.parts:
         if part.name == field:
             return start, part

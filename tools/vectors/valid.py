@@ -65,12 +65,18 @@ RECIPES: dict[str, tuple[str, StreamRecipe]] = {
     "kappa-1": ("everything is shared: own sections without symbols", one(HNERV, shared_pct=100)),
     "kappa-1-nerv": ("everything is shared: the chunks differ in nothing", one(NERV, shared_pct=100)),
     "kappa-0-enerv": ("nothing is shared", one(ENERV, shared_pct=0)),
-    "one-frame": ("one chunk of one frame: groups of differences without symbols (clause 11)", one(HNERV, lengths=(1,), gain=6)),
+    "one-frame": (
+        "one chunk of one frame: groups of differences without symbols (clause 11)",
+        one(HNERV, lengths=(1,), gain=6),
+    ),
     "one-frame-nerv": ("one frame: the time 0 / 1 (clause 14)", one(NERV, lengths=(1,))),
     "one-chunk": ("one chunk of four frames", one(HNERV, lengths=(4,), gain=6)),
-    "many-chunks": ("nine chunks of one frame", one(HNERV, lengths=(1,) * 9)),
+    "many-chunks": ("nine chunks of one frame", one(HNERV, lengths=(1,) * 9, is_table_shared=True)),
     "unequal-chunks": ("chunks of 1, 5 and 2 frames, with random durations", one(NERV, lengths=(1, 5, 2), duration=0)),
-    "gray-8": ("gray, 8 bits: one plane and one output (clause 4)", one(gray(HNERV), format=replace(FORMAT, chroma_subsampling=GRAY))),
+    "gray-8": (
+        "gray, 8 bits: one plane and one output (clause 4)",
+        one(gray(HNERV), format=replace(FORMAT, chroma_subsampling=GRAY)),
+    ),
     "gray-10-limited": (
         "gray, 10 bits, limited range (clause 15)",
         one(gray(NERV), format=replace(FORMAT, bit_depth=10, chroma_subsampling=GRAY, color_range=LIMITED)),
@@ -81,7 +87,8 @@ RECIPES: dict[str, tuple[str, StreamRecipe]] = {
         one(HNERV, format=replace(FORMAT, width=11, height=9, color_range=LIMITED)),
     ),
     "yuv422-odd": (
-        "YUV422, odd width, 8 bits", one(ENERV, format=replace(FORMAT, width=11, chroma_subsampling=YUV422))
+        "YUV422, odd width, 8 bits",
+        one(ENERV, format=replace(FORMAT, width=11, chroma_subsampling=YUV422)),
     ),
     "yuv422-10-limited": (
         "YUV422, 10 bits, limited range",
@@ -92,14 +99,18 @@ RECIPES: dict[str, tuple[str, StreamRecipe]] = {
         one(NERV, format=replace(FORMAT, chroma_subsampling=YUV444, color_range=LIMITED)),
     ),
     "yuv444-10": ("YUV444, 10 bits", one(HNERV, format=replace(FORMAT, bit_depth=10, chroma_subsampling=YUV444))),
-    "rgb-8": ("RGB, 8 bits: planes in the order R, G, B (clause 4)", one(HNERV, format=replace(FORMAT, chroma_subsampling=RGB))),
+    "rgb-8": (
+        "RGB, 8 bits: planes in the order R, G, B (clause 4)",
+        one(HNERV, format=replace(FORMAT, chroma_subsampling=RGB)),
+    ),
     "rgb-10-limited": (
         "RGB, 10 bits, limited range: all three planes as luma (clause 15)",
         one(ENERV, format=replace(FORMAT, bit_depth=10, chroma_subsampling=RGB, color_range=LIMITED)),
     ),
     **{
         f"matrix-{code}": (
-            f"matrix_coefficients {code} (clause 15)", one(HNERV, format=replace(FORMAT, matrix_coefficients=code))
+            f"matrix_coefficients {code} (clause 15)",
+            one(HNERV, format=replace(FORMAT, matrix_coefficients=code)),
         )
         for code in (0, 1, 4, 5, 7, 9, 10)
     },
@@ -129,15 +140,23 @@ RECIPES: dict[str, tuple[str, StreamRecipe]] = {
     "eight-stages": ("eight stages on a grid of one position", one(DEEP, gain=20)),
     "pe-levels-128": ("128 levels of base 2: arguments up to 2^128 pi (clause 14)", one(BASES, lengths=(3, 2))),
     "pe-base": ("base 255/254 of the positional encoding", one(FLAT_BASE, 1)),
+    "pe-base-unused": (
+        "HNeRV: pe_base_num and pe_base_den have no meaning (clause 6)",
+        one(replace(HNERV, pe_base_num=1, pe_base_den=255)),
+    ),
     "time-over-window": ("time_length: time runs over the window (clause 14)", one(NERV, lengths=(2, 3), time=(0, 5))),
     "time-offset": ("time_offset: a window that is part of a longer run", one(ENERV, lengths=(1, 2), time=(7, 20))),
     "wide-symbols": (
         "wide_symbols: symbols up to 32767 (clause 6), two-parameter tables",
         one(NERV, spread=9000, make_table=two_parameter_table),
     ),
-    "tables-two-parameter": ("two-parameter tables of every section (clause 8)", one(HNERV, make_table=two_parameter_table)),
+    "tables-two-parameter": (
+        "two-parameter tables of every section (clause 8)",
+        one(HNERV, make_table=two_parameter_table),
+    ),
     "tables-shared": (
-        "one explicit table for all groups, also the empty ones (clause 7)", one(HNERV, is_table_shared=True)
+        "one explicit table for all groups, also the empty ones (clause 7)",
+        one(HNERV, is_table_shared=True),
     ),
     "tables-shared-two-parameter": (
         "one two-parameter table for all groups",
@@ -155,14 +174,23 @@ RECIPES: dict[str, tuple[str, StreamRecipe]] = {
         "embeddings that jump between -16383 and 16383: differences up to 32766 (clause 11)",
         one(HNERV, lengths=(4,), embedding_range=(16383, 32766), make_table=two_parameter_table),
     ),
-    "own-steps": ("own_step_shift from -16 to 16 (clause 11)", one(HNERV, shifts=(-16, 16), spread=120, make_table=two_parameter_table)),
+    "own-steps": (
+        "own_step_shift from -16 to 16 (clause 11)",
+        one(HNERV, shifts=(-16, 16), spread=120, make_table=two_parameter_table),
+    ),
     "durations-variable": ("num_durations is num_frames (clause 11)", one(HNERV, lengths=(3, 3), duration=0)),
     "durations-long": ("durations of 2^32 - 1 units", one(NERV, duration=2**32 - 1, time_base=Fraction(1, 2**31 - 1))),
     "time-base-large": ("time_base 2147483647/2 (clause 4)", one(HNERV, time_base=Fraction(2**31 - 1, 2))),
-    "pts-negative": ("first_pts below 0, gaps between chunks (clause 11)", one(NERV, lengths=(1, 1, 2), first_pts=-70, gap=9)),
+    "pts-negative": (
+        "first_pts below 0, gaps between chunks (clause 11)",
+        one(NERV, lengths=(1, 1, 2), first_pts=-70, gap=9),
+    ),
     "pts-first": ("the first timestamp is -2^62 (clause 11)", one(HNERV, first_pts=-MAX_PTS)),
     "pts-last": ("the file ends at 2^62", one(HNERV, lengths=(2, 1), first_pts=MAX_PTS - 120)),
-    "metadata": ("metadata in a compressed block (clause 5)", one(TINY, 1, gain=4, format=SMALL, metadata=metadata.COMPRESSED)),
+    "metadata": (
+        "metadata in a compressed block (clause 5)",
+        one(TINY, 1, gain=4, format=SMALL, metadata=metadata.COMPRESSED),
+    ),
     "metadata-empty": ("metadata without pairs", one(TINY, 1, gain=4, format=SMALL, metadata=metadata.stored({}))),
     "metadata-non-ascii": (
         "metadata in UTF-8, an empty value, in a raw block",
@@ -172,15 +200,21 @@ RECIPES: dict[str, tuple[str, StreamRecipe]] = {
         "indx behind STRM, then metadata (clause 16)",
         one(HNERV, has_front_index=True, metadata=metadata.stored({"a": "b"})),
     ),
-    "incomplete": ("is_complete 0, num_source_frames not the number of frames (clause 4)", one(HNERV, is_complete=False, num_source_frames=2**63 - 1)),
-    "compatible-flags": ("unknown bits of compatible_flags are ignored (clause 2)", one(TINY, 1, gain=4, format=SMALL, compatible_flags=2**32 - 1)),
+    "incomplete": (
+        "is_complete 0, num_source_frames not the number of frames (clause 4)",
+        one(HNERV, is_complete=False, num_source_frames=2**63 - 1),
+    ),
+    "compatible-flags": (
+        "unknown bits of compatible_flags are ignored (clause 2)",
+        one(TINY, 1, gain=4, format=SMALL, compatible_flags=2**32 - 1),
+    ),
     "several-windows": (
         "three windows of different backbones, granularities and lengths; gaps between them (clause 6)",
         StreamRecipe(
             (
                 WindowRecipe(HNERV, lengths=(2, 1)),
                 WindowRecipe(NERV, ROW, (1,), first_pts=None, gap=5),
-                WindowRecipe(silu(ENERV), WEIGHT, (1, 2), 80, first_pts=None),
+                WindowRecipe(silu(ENERV), WEIGHT, (1, 2), 80, first_pts=None, make_table=two_parameter_table),
             )
         ),
     ),
@@ -215,15 +249,32 @@ def _unfinished() -> Iterator[Vector]:
     """Clause 17: what is cut off is not damage."""
     data = build(_TWO)
     second = offset_of(data, b"WNDW", 1)
-    yield Vector("unfinished-no-trailer", "cut before TRLR: INDX is held against the boxes (clause 17)", data[: offset_of(data, b"TRLR")])
+    yield Vector(
+        "unfinished-no-trailer",
+        "cut before TRLR: INDX is held against the boxes (clause 17)",
+        data[: offset_of(data, b"TRLR")],
+    )
     yield Vector("unfinished-trailer-cut", "the last byte is missing", data[:-1])
     yield Vector("unfinished-no-index", "cut before INDX: as good as any other", data[: offset_of(data, b"INDX")])
     yield Vector("unfinished-index-cut", "cut within INDX", data[: offset_of(data, b"INDX") + 60])
-    yield Vector("unfinished-in-chunk", "cut within the last chunk: the second window is not whole", data[: offset_of(data, b"INDX") - 5])
+    yield Vector(
+        "unfinished-short-tail",
+        "less than a box header left at the end, whatever it is, ends the file (clause 17)",
+        data[: offset_of(data, b"INDX")] + b"x" * (BOX_HEADER.size - 1),
+    )
+    yield Vector(
+        "unfinished-in-chunk",
+        "cut within the last chunk: the second window is not whole",
+        data[: offset_of(data, b"INDX") - 5],
+    )
     yield Vector("unfinished-in-header", "cut within a box header", data[: second + BOX_HEADER.size - 1])
     yield Vector("unfinished-in-window", "cut behind MASK of the second window", data[: offset_of(data, b"SHRD", 1)])
     yield Vector("unfinished-at-window", "cut before the second window", data[:second])
     yield Vector("unfinished-no-windows", "cut within the first window: no windows", data[: offset_of(data, b"MASK")])
     yield Vector("unfinished-only-stream", "ends behind STRM", data[: offset_of(data, b"meta")])
     front = build(replace(_TWO, has_front_index=True, metadata=None))
-    yield Vector("unfinished-front-index", "indx without INDX: held against nothing but itself (clause 17)", front[: offset_of(front, b"INDX")])
+    yield Vector(
+        "unfinished-front-index",
+        "indx without INDX: held against nothing but itself (clause 17)",
+        front[: offset_of(front, b"INDX")],
+    )

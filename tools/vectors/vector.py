@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+CHECKSUM, LIMIT, MALFORMED = "ChecksumError", "LimitError", "MalformedError"
+TRUNCATED, UNSUPPORTED = "TruncatedError", "UnsupportedError"
+
 
 @dataclass(frozen=True)
 class Vector:
@@ -24,3 +27,8 @@ class Vector:
     data: bytes
     refusal: tuple[str, str] | None = None
     limit: str | None = None
+
+
+def faulty(name: str, about: str, data: bytes, reason: str, error: str = MALFORMED) -> Vector:
+    """A file that the codec refuses with this error and reason, or a part of it."""
+    return Vector(name, about, data, (error, reason))
