@@ -14,14 +14,19 @@ from pathlib import Path
 
 import numpy as np
 
+from tools.check_conformance import plane_sizes
 from tools.vectors import faulty, uncommon, valid
-from tools.vectors.manifest import entry_of, manifest_text, with_tables
-from tools.vectors.reference import reference_values
+from tools.vectors.manifest import Entry, entry_of, manifest_text, with_tables
+from tools.vectors.reference import Float64Array, reference_values
 from tools.vectors.vector import Vector
 
 TARGET = Path(__file__).resolve().parents[1] / "tests" / "conformance"
 GROUPS = {"valid": valid.vectors, "uncommon": uncommon.vectors, "faulty": faulty.vectors}
 TOLERANCE = 1e-6
+MIN_SPAN, MIN_CHROMA_SPAN = 0.5, 0.1
+"""Of the range of samples, in the first and in the other planes of a valid file."""
+MAX_CLIPPED = 0.4
+"""Part of the samples of the first plane."""
 
 
 def all_vectors() -> Iterator[tuple[str, Vector]]:
@@ -44,6 +49,8 @@ def main() -> int:
             values = stored_values(path.with_suffix(".f64"), vector)
             written.add(path.with_suffix(".f64"))
         entries[name] = entry_of(vector, values)
+        if name.startswith("valid/") and entries[name]["num_frames"]:
+            check_shown(name, entries[name], np.frombuffer(values or b"", "<f8"))
     for group in GROUPS:
         for stray in set((TARGET / group).iterdir()) - written:
             stray.unlink()
@@ -61,6 +68,17 @@ def stored_values(path: Path, vector: Vector) -> bytes:
     if stored is None or stored.shape != fresh.shape or not np.allclose(stored, fresh, rtol=0, atol=TOLERANCE):
         fresh.tofile(path)
     return path.read_bytes()
+
+
+def check_shown(name: str, entry: Entry, values: Float64Array) -> None:
+    """Raise ValueError if the frames show nothing of the network: where they are flat or clipped."""
+    largest = 2 ** entry["bit_depth"] - 1
+    borders = np.cumsum(plane_sizes(entry))[:-1]
+    planes = np.split(np.clip(values, 0, largest).reshape(entry["num_frames"], -1), borders, axis=1)
+    spans = [float(np.ptp(plane)) / largest for plane in planes]
+    clipped = float(np.mean((planes[0] == 0) | (planes[0] == largest)))
+    if spans[0] < MIN_SPAN or min(spans) < MIN_CHROMA_SPAN or clipped > MAX_CLIPPED:
+        raise ValueError(f"{name}: the planes span {spans} of their range, {clipped} of the first is clipped")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ ENERV = NetworkSpec(
     3,
     pe_levels=4,
     stem_width=6,
-    token_width=5,
+    token_width=3,
     modulation_width=7,
     feedforward_width=6,
 )

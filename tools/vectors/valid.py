@@ -64,7 +64,7 @@ RECIPES: dict[str, tuple[str, StreamRecipe]] = {
     "kappa-0": ("nothing is shared: SHRD without symbols, tables and words (clause 7)", one(HNERV, shared_pct=0)),
     "kappa-1": ("everything is shared: own sections without symbols", one(HNERV, shared_pct=100)),
     "kappa-1-nerv": ("everything is shared: the chunks differ in nothing", one(NERV, shared_pct=100)),
-    "kappa-0-enerv": ("nothing is shared", one(ENERV, shared_pct=0)),
+    "kappa-0-enerv": ("nothing is shared", one(ENERV, shared_pct=0, gain=8)),
     "one-frame": (
         "one chunk of one frame: groups of differences without symbols (clause 11)",
         one(HNERV, lengths=(1,), gain=6),
@@ -131,7 +131,7 @@ RECIPES: dict[str, tuple[str, StreamRecipe]] = {
     "silu-tanh": ("SiLU and TANH (clause 13)", one(silu(HNERV, OutputActivation.TANH))),
     "silu-sigmoid": ("SiLU and SIGMOID", one(silu(NERV))),
     "gelu-sigmoid": ("GELU and SIGMOID", one(replace(NERV, output_activation=OutputActivation.SIGMOID))),
-    "enerv-silu": ("E-NeRV with SiLU: the transformer's MLPs keep GELU (clause 13)", one(silu(ENERV))),
+    "enerv-silu": ("E-NeRV with SiLU: the transformer's MLPs keep GELU (clause 13)", one(silu(ENERV), gain=8)),
     "kernels": ("kernels 7, 1, 5 and a head of 1 (clause 13)", one(KERNELS, gain=8)),
     "strides": ("strides 3, 5 and 1; the frame is smaller than the coded size of 15 x 15 (clause 15)", one(STRIDES)),
     "stride-8": ("stride 8, a head of kernel 7", one(EIGHT)),
