@@ -12,7 +12,6 @@ import numpy.typing as npt
 from nvcodec.bitstream.headers import (
     MAX_EMBEDDING_SYMBOL,
     MAX_EMBEDDING_VALUES,
-    MAX_MACS_PER_PIXEL,
     MAX_PTS,
     MAX_SYMBOL,
     MAX_WIDE_SYMBOL,
@@ -113,8 +112,6 @@ class WindowHeader:
         values = max(self.chunk_lengths) * math.prod(self.network.embedding_shape)
         _require(values <= MAX_EMBEDDING_VALUES, f"{values} embedding values in a chunk", place)
         _check_per_tensor("step_idx", self.step_idx, self.network, 0, NUM_STEPS - 1, place)
-        macs, pixels = self.network.macs_per_frame, self.network.coded_height * self.network.coded_width
-        _require(macs <= MAX_MACS_PER_PIXEL * pixels, f"{macs // pixels} multiply-accumulates per pixel", place)
         self._validate_time(place)
         _require(0 <= self.level_idx <= NUM_LEVELS, f"level_idx is {self.level_idx}", place)
         check_level(self.level_idx, self.network, max(self.chunk_lengths), place)

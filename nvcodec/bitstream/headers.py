@@ -26,8 +26,6 @@ MAX_PAYLOAD_BYTES = 1 << 30
 MAX_WINDOW_CHUNKS = 4096
 MAX_PTS = 2**62
 """Largest magnitude of a timestamp."""
-MAX_MACS_PER_PIXEL = 256 * 1024
-"""Multiply-accumulates per pixel of the network's output."""
 NUM_LEVELS = 6
 
 

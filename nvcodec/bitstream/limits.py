@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nvcodec.bitstream.headers import MAX_MACS_PER_PIXEL
 from nvcodec.bitstream.levels import window_memory
-from nvcodec.bitstream.network_spec import NetworkSpec
+from nvcodec.bitstream.network_spec import MAX_MACS_PER_PIXEL, NetworkSpec
 from nvcodec.errors import LimitError
 
 

@@ -19,6 +19,8 @@ ENERV_HEAD_WIDTH = 64
 ENERV_BOTTLENECK = 4
 MAX_CODED_SIDE = 1 << 15
 MAX_PARAMETERS = 1 << 30
+MAX_MACS_PER_PIXEL = 256 * 1024
+"""Multiply-accumulates per pixel of the network's output."""
 
 
 class Backbone(enum.IntEnum):
@@ -160,6 +162,8 @@ class NetworkSpec:
         for name in ("coded_height", "coded_width"):
             self._require_range(name, getattr(self, name), 1, MAX_CODED_SIDE)
         self._require_range("num_parameters", self.num_parameters, 1, MAX_PARAMETERS)
+        macs_per_pixel = -(-self.macs_per_frame // (self.coded_height * self.coded_width))
+        self._require_range("multiply-accumulates per pixel", macs_per_pixel, 0, MAX_MACS_PER_PIXEL)
 
     @property
     def has_embedding(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cached_property
 from typing import Self
 
@@ -12,6 +13,7 @@ from nvcodec.bitstream.boxes import Box, BoxHeader, parse_box_header, type_name
 from nvcodec.bitstream.content import ChunkContent, StreamHeader, WindowContent, WindowHeader
 from nvcodec.bitstream.headers import BOX_HEADER, TRAILER, BoxType
 from nvcodec.bitstream.index import ChunkEntry, Index, WindowEntry, parse_front_index, parse_index, parse_trailer
+from nvcodec.bitstream.integers import chunk_integers, window_integers
 from nvcodec.bitstream.levels import file_level
 from nvcodec.bitstream.limits import Limits
 from nvcodec.bitstream.metadata import parse_metadata
@@ -172,8 +174,11 @@ class NvstReader:
             raise ConfigError(f"window {window.header.window_idx} given for window {window_idx}")
         return parse_chunk(self.checked_chunk_box(window_idx, chunk_idx, window.header).cursor(), window)
 
-    def verify(self) -> None:
+    def verify(self) -> str:
         """Check every checksum, the order of boxes and the index, and decode every integer.
+
+        Returns:
+            The digest of the integers, 64 hexadecimal digits (spec clause "Comparing decoders").
 
         Raises:
             BitstreamError: the first thing that is wrong.
@@ -182,10 +187,23 @@ class NvstReader:
         if tuple(scan.windows) != self.windows or scan.has_trailer != self.is_finished:
             raise MalformedError("the index differs from the boxes", "index")
         _ = self.metadata
+        return self.integers_digest()
+
+    def integers_digest(self) -> str:
+        """Decode every integer, reading no more than its boxes, and return the digest that :meth:`verify` returns.
+
+        Raises:
+            BitstreamError: a box is damaged or is not what the index says.
+        """
+        digest = hashlib.sha256()
         for window_idx, entry in enumerate(self.windows):
             window = self.read_window(window_idx)
+            for data in window_integers(window):
+                digest.update(data)
             for chunk_idx in range(len(entry.chunks)):
-                self.read_chunk(window_idx, chunk_idx, window)
+                for data in chunk_integers(self.read_chunk(window_idx, chunk_idx, window)):
+                    digest.update(data)
+        return digest.hexdigest()
 
     def bytes_by_part(self) -> dict[str, int]:
         """Bytes of the file by part: mask, shared, own, embeddings, overhead (everything else).

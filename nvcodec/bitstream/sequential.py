@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from nvcodec.bitstream.boxes import Box
 from nvcodec.bitstream.content import ChunkContent, WindowContent
 from nvcodec.bitstream.headers import FILE_HEADER, BoxType
+from nvcodec.bitstream.integers import chunk_integers, window_integers
 from nvcodec.bitstream.limits import Limits
 from nvcodec.bitstream.metadata import parse_metadata
 from nvcodec.bitstream.payloads import parse_chunk
@@ -55,15 +57,27 @@ class SequentialReader:
         """
         return self._chunks(is_text_wanted=False)
 
-    def verify(self) -> None:
+    def verify(self) -> str:
         """Read to the end; check every checksum, the order of boxes and the index, and decode every integer and text.
+
+        Returns:
+            The digest of the integers of the whole windows, as ``NvstReader.verify`` returns it.
 
         Raises:
             InputError: the stream cannot be read.
             BitstreamError: the first thing that is wrong.
         """
-        for _ in self._chunks(is_text_wanted=True):
-            pass
+        whole = current = hashlib.sha256()
+        for window, chunk in self._chunks(is_text_wanted=True):
+            if chunk.chunk_idx == 0:
+                current = whole.copy()
+                for data in window_integers(window):
+                    current.update(data)
+            for data in chunk_integers(chunk):
+                current.update(data)
+            if chunk.chunk_idx == len(window.header.chunk_lengths) - 1:
+                whole = current
+        return whole.hexdigest()
 
     def _chunks(self, is_text_wanted: bool) -> Iterator[tuple[WindowContent, ChunkContent]]:
         window: WindowContent | None = None

@@ -28,13 +28,14 @@ from nvcodec.video.selection import Selection
     "-o",
     "--output",
     metavar="FILE",
-    help="Video to write: .y4m, any container (lossless codec), a folder for PNGs, or - for y4m on standard output.",
+    help="Video to write: .y4m, .yuv (no header), any container (lossless codec), a folder for PNGs, or - for y4m on "
+    "standard output.",
 )
 @click.option("--frames", type=FrameRange(), help="Decode only frames A up to B.")
 @click.option("--start", type=Seconds(), help="Decode from this time on, e.g. 12.5 or 1:02.")
 @click.option("--end", type=Seconds(), help="Decode up to this time.")
 @click.option("--md5", is_flag=True, help="Print the MD5 of all decoded samples.")
-@click.option("--verify", is_flag=True, help="Check every checksum and every integer; decode no frames.")
+@click.option("--verify", is_flag=True, help="Check every checksum, print a hash of all integers.")
 @click.option("--recover", is_flag=True, help="Decode what damage has left; tell which frames are missing.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to reconstruct.")
@@ -62,7 +63,8 @@ def main(
     if output is None and not (md5 or verify):
         raise click.UsageError("nothing to do: give an output with -o, or --md5, or --verify")
     if verify:
-        _verify(source, limits, is_read_again=output is not None or md5)
+        digest = _verify(source, limits, is_read_again=output is not None or md5)
+        click.echo(f"INTEGERS={digest}", err=output == "-")
         if not quiet:
             click.echo(f"{source_name(source)}: all checksums and integers are sound", err=True)
     if output is None and not md5:
@@ -89,14 +91,13 @@ def main(
         _summarise(source, result)
 
 
-def _verify(source: str, limits: Limits, is_read_again: bool) -> None:
+def _verify(source: str, limits: Limits, is_read_again: bool) -> str:
     if source != STANDARD_INPUT:
         with NvstReader(source, limits) as reader:
-            reader.verify()
-    elif is_read_again:
+            return reader.verify()
+    if is_read_again:
         raise click.UsageError("standard input is there only once: give either --verify or an output or --md5")
-    else:
-        SequentialReader(sys.stdin.buffer, limits).verify()
+    return SequentialReader(sys.stdin.buffer, limits).verify()
 
 
 def _summarise(source: str, result: DecodeResult) -> None:

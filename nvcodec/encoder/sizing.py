@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from nvcodec.bitstream.headers import MAX_MACS_PER_PIXEL
-from nvcodec.bitstream.network_spec import NetworkSpec
+from nvcodec.bitstream.network_spec import MAX_MACS_PER_PIXEL, NetworkSpec
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.presets import Preset
 from nvcodec.errors import ConfigError

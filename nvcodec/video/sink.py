@@ -1,4 +1,4 @@
-"""Where decoded frames go: y4m, a container with a lossless codec, a folder of PNGs, a pipe or a hash."""
+"""Where decoded frames go: y4m, headerless planes, a container with a lossless codec, PNGs, a pipe or a hash."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
 import av
-import numpy as np
 
 from nvcodec.errors import OutputError
 from nvcodec.video.container_writer import ContainerWriter
 from nvcodec.video.format import VideoFormat
 from nvcodec.video.frame import Frame
 from nvcodec.video.png_writer import PngWriter
+from nvcodec.video.raw_writer import RawWriter, sample_bytes
 from nvcodec.video.reader import reason_of
 from nvcodec.video.y4m import Y4mWriter
 
@@ -119,9 +119,8 @@ class HashSink:
 
     def write(self, frame: Frame) -> None:
         """Add a frame."""
-        for plane in frame.planes:
-            little_endian = plane.astype(plane.dtype.newbyteorder("<"), copy=False)
-            self._md5.update(np.ascontiguousarray(little_endian).data)
+        for data in sample_bytes(frame):
+            self._md5.update(data)
 
     def hexdigest(self) -> str:
         """The hash so far, 32 hexadecimal digits."""
@@ -139,8 +138,8 @@ def open_sink(
     """Open a target for frames.
 
     Args:
-        path: ``*.y4m``; any container PyAV writes, by suffix; a folder (existing, or ending in "/", or without
-            suffix) for PNGs; or "-" for y4m on standard output.
+        path: ``*.y4m``; ``*.yuv`` for headerless planes; any container PyAV writes, by suffix; a folder (existing, or
+            ending in "/", or without suffix) for PNGs; or "-" for y4m on standard output.
         format: of all frames.
         time_base: seconds per unit of the frames' ``pts``.
         average_rate: frames per second, for targets without times.
@@ -174,6 +173,8 @@ def _open_writer(
         return PngWriter(path, format)
     if path.suffix.lower() == ".y4m":
         return Y4mWriter(open(path, "wb"), format, time_base, average_rate)
+    if path.suffix.lower() == ".yuv":
+        return RawWriter(path)
     return ContainerWriter(path, format, time_base, average_rate)
 
 

@@ -6,9 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from nvcodec.bitstream.headers import MAX_MACS_PER_PIXEL
 from nvcodec.bitstream.levels import LEVELS, Level, file_level, smallest_level, window_memory
-from nvcodec.bitstream.network_spec import Backbone, NetworkSpec
+from nvcodec.bitstream.network_spec import MAX_MACS_PER_PIXEL, Backbone, NetworkSpec
 from nvcodec.errors import MalformedError
 from nvcodec.networks.design import NetworkDesign, solve_network
 from tests.bitstream.nvst_samples import HNERV, make_file, make_window, open_bytes, read_everything

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from nvcodec.bitstream.headers import MAX_MACS_PER_PIXEL
-from nvcodec.bitstream.network_spec import Backbone, NetworkSpec
+from nvcodec.bitstream.network_spec import MAX_MACS_PER_PIXEL, Backbone, NetworkSpec
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.presets import PRESETS, Preset
 from nvcodec.encoder.sizing import window_network

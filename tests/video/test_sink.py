@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import resource
 import signal
 import subprocess
@@ -253,3 +254,14 @@ def test_y4m_on_standard_output(tmp_path):
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     (tmp_path / "a.y4m").write_bytes(result.stdout)
     assert _hash(_read(tmp_path / "a.y4m")[0]) == _hash(clips.make_frames(clips.SMALL, 2))
+
+
+@pytest.mark.parametrize("subsampling", list(ChromaSubsampling))
+@pytest.mark.parametrize("bit_depth", [8, 10])
+def test_headerless_planes(tmp_path, subsampling, bit_depth):
+    format = VideoFormat(7, 5, bit_depth, chroma_subsampling=subsampling)
+    frames = clips.make_frames(format, 2)
+    _write(tmp_path / "a.yuv", format, frames)
+    stored = np.fromfile(tmp_path / "a.yuv", "<u1" if bit_depth == 8 else "<u2")
+    np.testing.assert_array_equal(stored, np.concatenate([plane.ravel() for f in frames for plane in f.planes]))
+    assert os.listdir(tmp_path) == ["a.yuv"]
