@@ -38,7 +38,7 @@ def traced_boxes(reader: NvstReader) -> Iterator[tuple[Box, Cursor]]:
     Raises:
         BitstreamError: a box is damaged.
     """
-    parser = BoxParser(reader)
+    parser = _BoxParser(reader)
     for box in iter_boxes(ForwardFile(reader.source), reader.limits):
         yield box, parser.parse(box)
 
@@ -50,7 +50,7 @@ def _lines(cursor: Cursor, start: int) -> Iterator[str]:
             yield f"    {name}: {text}"
 
 
-class BoxParser:
+class _BoxParser:
     """Parses boxes in order, keeping of the current window what later boxes need."""
 
     def __init__(self, reader: NvstReader) -> None:

@@ -23,6 +23,8 @@ MAX_EMBEDDING_SYMBOL = 16383
 MAX_EMBEDDING_VALUES = 1 << 30
 """Values of the embeddings of one chunk."""
 MAX_PAYLOAD_BYTES = 1 << 30
+MAX_TABLE_SYMBOLS = 1 << 17
+"""Symbols of all tables of one coded section."""
 MAX_WINDOW_CHUNKS = 4096
 MAX_PTS = 2**62
 """Largest magnitude of a timestamp."""

@@ -129,6 +129,8 @@ def parse_index(cursor: Cursor, limits: Limits, start: int, end: int) -> Index:
         window = gather_window(first_frame, offset, run_bytes, [next(chunks) for _ in range(count)])
         windows.append(window)
         first_frame += window.num_frames
+    if values["level_idx"] and not windows:
+        raise MalformedError("level_idx without windows", cursor.place)
     index = Index(tuple(windows), values["level_idx"], bool(values["is_complete"]))
     if index.num_frames != values["num_frames"]:
         raise MalformedError("num_frames is not the sum over the chunks", cursor.place)

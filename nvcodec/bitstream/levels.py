@@ -114,7 +114,10 @@ def window_memory(network: NetworkSpec, chunk_frames: int) -> int:
     if network.backbone == Backbone.ENERV:
         heads = max(ENERV_FIRST_HEADS, ENERV_SECOND_HEADS)
         inner = 3 * heads * ENERV_HEAD_WIDTH
-        values.append(positions * max(inner, heads * positions, network.feedforward_width, 4 * network.pe_levels))
+        values.append(
+            positions
+            * max(inner, heads * positions, network.token_width, network.feedforward_width, 4 * network.pe_levels)
+        )
     embedding_values = chunk_frames * network.embedding_channels * positions
     for stage in network.stages:
         positions *= stage.stride**2

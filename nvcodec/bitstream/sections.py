@@ -18,7 +18,7 @@ from nvcodec.bitstream import headers
 from nvcodec.bitstream.ans import decoding, encode_runs
 from nvcodec.bitstream.fields import Cursor
 from nvcodec.bitstream.table_fitting import choose_tables
-from nvcodec.bitstream.tables import parse_table
+from nvcodec.bitstream.tables import Table, parse_table
 from nvcodec.errors import ChecksumError, MalformedError
 
 Int32Array = npt.NDArray[np.int32]
@@ -67,7 +67,7 @@ def parse_section(cursor: Cursor, counts: Sequence[int], low: int, high: int) ->
     if header["num_symbols"] != total:
         raise MalformedError(f"num_symbols is {header['num_symbols']}, expected {total}", cursor.place)
     sizes = _run_sizes(table_idx, counts, header["num_tables"], cursor.place)
-    tables = [parse_table(cursor, low, high) for _ in sizes]
+    tables = _parse_tables(cursor, len(sizes), low, high)
     words = headers.WORDS.parse(cursor, num_words=header["num_words"]).array("words")
     symbols = np.empty(total, np.int32)
     places = _places_of_groups(symbols, counts)
@@ -77,6 +77,17 @@ def parse_section(cursor: Cursor, counts: Sequence[int], low: int, high: int) ->
     if _crc(symbols) != header["symbols_crc"]:
         raise ChecksumError("decoded symbols differ from their checksum", cursor.place)
     return symbols
+
+
+def _parse_tables(cursor: Cursor, num_tables: int, low: int, high: int) -> list[Table]:
+    tables: list[Table] = []
+    for _ in range(num_tables):
+        tables.append(parse_table(cursor, low, high))
+        num_symbols = sum(table.num_symbols for table in tables)
+        if num_symbols > headers.MAX_TABLE_SYMBOLS:
+            reason = f"tables of {num_symbols} symbols, allowed are {headers.MAX_TABLE_SYMBOLS}"
+            raise MalformedError(reason, cursor.place)
+    return tables
 
 
 def _run(groups: Sequence[Int32Array], table_idx: Sequence[int], idx: int) -> Int32Array:

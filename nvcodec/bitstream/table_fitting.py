@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from nvcodec.bitstream.headers import TableKind
+from nvcodec.bitstream.headers import MAX_TABLE_SYMBOLS, TableKind
 from nvcodec.bitstream.tables import TOTAL_BITS, Table
 
 Int32Array = npt.NDArray[np.int32]
@@ -83,7 +84,8 @@ def choose_tables(groups: Sequence[Int32Array]) -> tuple[list[Table], list[int]]
     """Tables for groups of symbols; groups share one where that is smaller.
 
     Returns:
-        The tables, at most 256, and for each group the index of its table (0 for an empty group).
+        The tables, at most 256 and of at most ``MAX_TABLE_SYMBOLS`` symbols together, and for each group the index of
+        its table (0 for an empty group).
     """
     singles = [_Cluster((idx,), Histogram.of(symbols)) for idx, symbols in enumerate(groups) if symbols.size]
     clusters: list[_Cluster] = []
@@ -95,6 +97,9 @@ def choose_tables(groups: Sequence[Int32Array]) -> tuple[list[Table], list[int]]
             clusters.pop()
             cluster = merged
         clusters.append(cluster)
+    if sum(cluster.histogram.counts.size for cluster in clusters) > MAX_TABLE_SYMBOLS:
+        # One table cannot have more symbols than there are.
+        clusters = [functools.reduce(_Cluster.merged, clusters)]
     table_idx = [0] * len(groups)
     for idx, cluster in enumerate(clusters):
         for group in cluster.groups:

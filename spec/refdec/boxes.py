@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .fields import Cursor, crc32, require
+from .fields import Cursor, crc32, require, require_known
 
 FILE_MAGIC = bytes.fromhex("89 4E 56 53 54 0D 0A 1A")
 FILE_HEADER_BYTES = 24
-KNOWN_DRAFT = 1
+KNOWN_MAJOR_VERSION, KNOWN_MINOR_VERSION = 0, 2
+REAL = 0
 CRITICAL_TYPES = ("STRM", "WNDW", "MASK", "SHRD", "CHNK", "INDX", "TRLR")
 MAX_PAYLOAD_BYTES = 2**30
 BOX_SYNC = bytes.fromhex("F7 4E 42 9C")
@@ -19,20 +20,24 @@ def read_file_header(data: bytes) -> None:
     """Clause 2."""
     cursor = Cursor(data, 0, len(data))
     cursor.fixed("magic", FILE_MAGIC)
-    # "While major_version is 0 the format is a draft: a reader accepts exactly the draft number it knows [...] A reader
-    # therefore checks magic, major_version and draft, in this order, before header_crc, and everything else after it."
-    cursor.number("major_version", "u8", 0, 0)
-    cursor.number("draft", "u8", KNOWN_DRAFT, KNOWN_DRAFT)
-    # "the checksum before it interprets"; "header_crc: CRC-32 of the bytes before it"
+    # "While major_version is 0 the format is a draft and minor_version its number: a reader accepts exactly the draft
+    # it knows [...] A reader therefore checks magic, major_version and minor_version, in this order, before header_crc,
+    # and everything else after it."
+    cursor.choice("major_version", "u8", KNOWN_MAJOR_VERSION, KNOWN_MAJOR_VERSION)
+    cursor.choice("minor_version", "u8", KNOWN_MINOR_VERSION, KNOWN_MINOR_VERSION)
+    # "the checksum before it interprets" (clause 1); "header_crc: CRC-32 of the bytes before it"
     require(len(data) >= FILE_HEADER_BYTES, "the file ends in its header", len(data))
     stored_crc = Cursor(data, 20, 24).number("header_crc", "u32")
     require(stored_crc == crc32(data[:20]), "the file header's checksum is wrong", 20)
     # "profile: arithmetic of the networks: 0 REAL"
-    cursor.number("profile", "u8", 0, 0)
+    cursor.choice("profile", "u8", REAL, REAL)
     cursor.reserved("u8")
-    # "Any bit in incompatible_flags that a reader does not know makes it refuse the file"; "none is defined"
-    cursor.number("incompatible_flags", "u32", 0, 0)
-    # "bits in compatible_flags are ignored"
+    # "a reader refuses any bit it does not know; none is defined"; "refuses it and names the bit"
+    offset = cursor.offset
+    incompatible = cursor.number("incompatible_flags", "u32")
+    bits = [bit for bit in range(32) if incompatible >> bit & 1]
+    require_known(not bits, f"unknown bits {bits} of incompatible_flags", offset)
+    # "unused: a reader ignores the bits it does not know; none is defined"
     cursor.number("compatible_flags", "u32")
 
 
@@ -95,6 +100,8 @@ def check_payload(data: bytes, box: Box) -> None:
 def read_box(data: bytes, offset: int, expected_type: str) -> Box:
     """A box that must be there and of one type."""
     box = read_box_header(data, offset)
+    known = box.type in CRITICAL_TYPES or not box.is_critical
+    require_known(known, f"a {box.type} box is critical and unknown", offset)
     require(box.type == expected_type, f"a {box.type} box where {expected_type} is expected", offset)
     check_payload(data, box)
     return box
@@ -110,9 +117,9 @@ def scan_boxes(data: bytes) -> list[Box]:
         box = read_box_header(data, offset)
         # "The first box has sequence 0, each following one 1 more."
         require(box.sequence == len(boxes), f"sequence is {box.sequence}, not {len(boxes)}", offset + 12)
-        # "a reader that does not know the type refuses the file" (clause 3)
+        # "a reader that does not know the type refuses the file" (clause 3); "and names the type" (clause 2)
         known = box.type in CRITICAL_TYPES or not box.is_critical
-        require(known, f"a {box.type} box is critical and unknown", offset)
+        require_known(known, f"a {box.type} box is critical and unknown", offset)
         # "The box that ends the file is not checked further than its header, `sequence` and, if it is critical, that
         # its type is known."
         if box.end > len(data):

@@ -9,6 +9,7 @@ import numpy as np
 from .boxes import Box
 from .fields import Cursor, require
 from .layout import HNERV
+from .limits import Integers
 from .mask import read_window_part
 from .section import read_section
 from .window import Window
@@ -45,12 +46,12 @@ def sizes_by_tensor(window: Window, selected: np.ndarray) -> list[int]:
     return [int(selected[tensor.offset : tensor.end].sum()) for tensor in window.tensors]
 
 
-def read_shared(data: bytes, box: Box, window: Window, mask: np.ndarray) -> np.ndarray:
+def read_shared(data: bytes, box: Box, window: Window, sizes: list[int], integers: Integers) -> np.ndarray:
     """'A SHRD payload is a window part (clause 10) and one coded section: the symbols of the K shared parameters in the
-    order of the flat vector, one group per tensor.'"""
+    order of the flat vector, one group per tensor.' sizes: how many shared parameters each tensor has."""
     cursor = box.payload(data)
     read_window_part(cursor, window)
-    groups = read_section(cursor, sizes_by_tensor(window, mask), -window.max_symbol, window.max_symbol)
+    groups = read_section(cursor, sizes, -window.max_symbol, window.max_symbol, integers)
     cursor.finish("the shared parameters' coded section")
     return np.concatenate(groups)
 
@@ -87,7 +88,7 @@ def read_chunk_header(cursor: Cursor, window: Window, chunk_idx: int) -> ChunkHe
     return ChunkHeader(num_frames, own_bytes, embedding_step_idx, durations, pts[:-1], pts[-1])
 
 
-def read_embeddings(cursor: Cursor, window: Window, num_frames: int) -> np.ndarray:
+def read_embeddings(cursor: Cursor, window: Window, num_frames: int, integers: Integers) -> np.ndarray:
     """'Each frame has an embedding of embedding_channels x base_height x base_width integers, within ±16383.'"""
     shape = (window.spec.embedding_channels, window.spec.base_height, window.spec.base_width)
     # "With N frames there are 1 + embedding_channels groups, also if N is 1: first all integers of the first frame
@@ -96,33 +97,35 @@ def read_embeddings(cursor: Cursor, window: Window, num_frames: int) -> np.ndarr
     per_channel = shape[1] * shape[2]
     sizes = [shape[0] * per_channel] + [(num_frames - 1) * per_channel] * shape[0]
     offset = cursor.offset
-    groups = read_section(cursor, sizes, -MAX_DIFFERENCE, MAX_DIFFERENCE)
-    embeddings = np.zeros((num_frames, *shape), np.int64)
+    groups = read_section(cursor, sizes, -MAX_DIFFERENCE, MAX_DIFFERENCE, integers)
+    embeddings = np.zeros((num_frames, *shape), np.int32)
     embeddings[0] = groups[0].reshape(shape)
     for channel in range(shape[0]):
         differences = groups[1 + channel].reshape(num_frames - 1, shape[1], shape[2])
-        for frame in range(1, num_frames):
-            embeddings[frame, channel] = embeddings[frame - 1, channel] + differences[frame - 1]
+        # The sum stays below 2^31, for there are at most 2^16 frames of a chunk (clause 1).
+        np.cumsum(differences, axis=0, dtype=np.int32, out=embeddings[1:, channel])
+        embeddings[1:, channel] += embeddings[0, channel]
     # "All embeddings, with the differences added up, lie within ±16383."
-    require(int(np.abs(embeddings).max()) <= MAX_EMBEDDING, "an embedding is beyond ±16383", offset)
+    within = embeddings.min() >= -MAX_EMBEDDING and embeddings.max() <= MAX_EMBEDDING
+    require(bool(within), "an embedding is beyond ±16383", offset)
     return embeddings
 
 
-def read_chunk(data: bytes, box: Box, window: Window, chunk_idx: int, mask: np.ndarray) -> Chunk:
-    """A CHNK payload."""
+def read_chunk(data: bytes, box: Box, window: Window, chunk_idx: int, sizes: list[int], integers: Integers) -> Chunk:
+    """A CHNK payload. sizes: how many own parameters each tensor has."""
     cursor = box.payload(data)
     header = read_chunk_header(cursor, window, chunk_idx)
-    # "own step = shared step * 2**shift, for each tensor", allowed -16..16
+    # "own step = shared step * 2**shift, for each tensor", allowed -16..16, also where it "is free"
     own_step_shift = cursor.numbers("own_step_shift", "i8", len(window.tensors), -16, 16)
     # "then the coded section of the S − K own parameters, own_bytes long, in the order of the flat vector, one group
     # per tensor"
     own_cursor = cursor.part("the own parameters' coded section", header.own_bytes)
-    groups = read_section(own_cursor, sizes_by_tensor(window, ~mask), -window.max_symbol, window.max_symbol)
+    groups = read_section(own_cursor, sizes, -window.max_symbol, window.max_symbol, integers)
     own_cursor.finish("the own parameters' coded section")
     # "then, only if the network has embeddings, the coded section of the embeddings, which ends the payload"
     embeddings = None
     if window.spec.backbone == HNERV:
-        embeddings = read_embeddings(cursor, window, header.num_frames)
+        embeddings = read_embeddings(cursor, window, header.num_frames, integers)
     cursor.finish("the chunk")
     return Chunk(header, own_step_shift, np.concatenate(groups), embeddings)
 
@@ -134,7 +137,7 @@ def step(step_idx: int) -> float:
 
 def parameters_of(window: Window, mask: np.ndarray, shared: np.ndarray, chunk: Chunk) -> dict[str, np.ndarray]:
     """The tensors of a chunk's network by name."""
-    symbols = np.zeros(window.num_parameters, np.int64)
+    symbols = np.zeros(window.num_parameters, np.int32)
     symbols[mask] = shared
     symbols[~mask] = chunk.own
     parameters = {}

@@ -38,8 +38,8 @@ def mean_over_pixels(x: np.ndarray, rows: int, columns: int) -> np.ndarray:
     return total / count
 
 
-def planes_of(stream: Stream, output: np.ndarray) -> list[np.ndarray]:
-    """The planes of a frame from the output of its network."""
+def values_of(stream: Stream, output: np.ndarray) -> list[np.ndarray]:
+    """The numbers v of the planes of a frame from the output of its network: 'v is real and rounded nowhere before'"""
     # "The frame is its top left part of width x height. [...] Let n = bit_depth"
     x = output[:, : stream.height, : stream.width]
     n = stream.bit_depth
@@ -51,7 +51,7 @@ def planes_of(stream: Stream, output: np.ndarray) -> list[np.ndarray]:
     if stream.chroma_subsampling in (GRAY, RGB):
         # "GRAY: v = (offset of luma) + (range of luma) * x, x being the channel's value. RGB: the same for R, G and B
         # each."
-        return [samples(luma_offset + luma_range * channel, n) for channel in x]
+        return [luma_offset + luma_range * channel for channel in x]
     # "other: as 1 if height ≥ 720, else as 6"
     kr, kb = COEFFICIENTS.get(stream.matrix_coefficients, COEFFICIENTS[1 if stream.height >= 720 else 6])
     # "Y = kr R + (1 − kr − kb) G + kb B, Cb = (B − Y) / (2 (1 − kb)), Cr = (R − Y) / (2 (1 − kr))"
@@ -63,5 +63,5 @@ def planes_of(stream: Stream, output: np.ndarray) -> list[np.ndarray]:
     # "Luma: v = (offset of luma) + (range of luma) * Y. Chroma: v = (offset of chroma) + (range of chroma) * (mean of
     # Cb, or Cr, over the pixels of the frame that the chroma sample covers)"
     covered = COVERED[stream.chroma_subsampling]
-    chroma = [samples(chroma_offset + chroma_range * mean_over_pixels(c, *covered), n) for c in (cb, cr)]
-    return [samples(luma_offset + luma_range * y, n), *chroma]
+    chroma = [chroma_offset + chroma_range * mean_over_pixels(c, *covered) for c in (cb, cr)]
+    return [luma_offset + luma_range * y, *chroma]

@@ -9,12 +9,23 @@ import numpy as np
 
 
 class RefusedError(Exception):
-    """The file breaks a rule of the format."""
+    """The file breaks a rule of the format, or (subclasses) this reader does not take it."""
 
     def __init__(self, reason: str, offset: int) -> None:
         super().__init__(f"refused at byte {offset}: {reason}")
         self.reason = reason
         self.offset = offset
+
+
+class UnsupportedError(RefusedError):
+    """The file is of another version or uses what this reader does not know.
+
+    "A refusal for one of these reasons is told apart from that of a broken file." (clause 2)
+    """
+
+
+class LimitError(RefusedError):
+    """The file asks for more than this reader takes; "that says nothing about the file's validity"."""
 
 
 # "All integers are little-endian; u8, u16, u32, u64 are unsigned, i8, i16, i32, i64 two's complement."
@@ -34,6 +45,12 @@ def require(condition: bool, reason: str, offset: int) -> None:
     """'A file that breaks any rule of this text is refused; the decoder never guesses.'"""
     if not condition:
         raise RefusedError(reason, offset)
+
+
+def require_known(condition: bool, reason: str, offset: int) -> None:
+    """What another version of the format may have (clause 2)."""
+    if not condition:
+        raise UnsupportedError(f"unsupported: {reason}", offset)
 
 
 class Cursor:
@@ -56,31 +73,43 @@ class Cursor:
         require(self.raw(name, len(value)) == value, f"{name} is not {value.hex()}", offset)
 
     def number(self, name: str, kind: str, low: int | None = None, high: int | None = None) -> int:
-        """One integer. 'A value outside the stated range [...] makes the file invalid.'"""
+        """One integer. 'A value outside the stated range makes the file invalid. Ranges include both ends.'"""
         offset = self.offset
         (value,) = struct.unpack(STRUCT_CODES[kind], self.raw(name, struct.calcsize(STRUCT_CODES[kind])))
         require(low is None or value >= low, f"{name} is {value}, less than {low}", offset)
         require(high is None or value <= high, f"{name} is {value}, more than {high}", offset)
         return value
 
+    def choice(self, name: str, kind: str, first: int, last: int) -> int:
+        """'Where a field lists its values, any other is invalid'; clause 2 tells such a refusal apart."""
+        offset = self.offset
+        value = self.number(name, kind)
+        require_known(first <= value <= last, f"{name} is {value}, which is not known", offset)
+        return value
+
     def reserved(self, kind: str) -> None:
-        """'`reserved` fields are 0.'"""
+        """'*Reserved* fields and bits are 0 and a reader refuses any other value'."""
         self.number("reserved", kind, 0, 0)
 
-    def numbers(self, name: str, kind: str, count: int, low: int | None = None, high: int | None = None) -> list[int]:
+    def array(self, name: str, kind: str, count: int) -> np.ndarray:
         """'`type[count]` is that many of them, one behind the other.'"""
+        return np.frombuffer(self.raw(name, count * struct.calcsize(STRUCT_CODES[kind])), NUMPY_TYPES[kind])
+
+    def numbers(self, name: str, kind: str, count: int, low: int | None = None, high: int | None = None) -> list[int]:
+        """An array whose every element is within a range."""
         offset = self.offset
+        values: list[int] = self.array(name, kind, count).tolist()
         size = struct.calcsize(STRUCT_CODES[kind])
-        values = [int(value) for value in np.frombuffer(self.raw(name, count * size), NUMPY_TYPES[kind])]
         for i, value in enumerate(values):
-            require(low is None or value >= low, f"{name}[{i}] is {value}, less than {low}", offset + i * size)
-            require(high is None or value <= high, f"{name}[{i}] is {value}, more than {high}", offset + i * size)
+            if (low is not None and value < low) or (high is not None and value > high):
+                raise RefusedError(f"{name}[{i}] is {value}, not in {low}..{high}", offset + i * size)
         return values
 
     def part(self, name: str, count: int) -> Cursor:
         """A cursor over the next bytes, which this cursor passes over."""
         start = self.offset
-        self.raw(name, count)
+        require(count <= self.end - start, f"{name} does not fit", start)
+        self.offset += count
         return Cursor(self.data, start, start + count)
 
     def finish(self, name: str) -> None:

@@ -1,4 +1,5 @@
-"""Clause 12: layout of the flat vector; and the multiply-accumulates that clause 6 limits."""
+"""Clause 12: layout of the flat vector. Also the multiply-accumulates (clause 6) and activations (clause 18) of a
+frame."""
 
 from __future__ import annotations
 
@@ -142,3 +143,22 @@ def macs_of(spec: Spec) -> int:
         num_positions = spec.base_height * spec.base_width
         macs += sum(2 * num_positions**2 * HEAD_WIDTH * heads for heads in HEADS.values())
     return macs
+
+
+def activations_of(spec: Spec) -> list[int]:
+    """'the following activations of one frame' (clause 18)."""
+    num_positions = spec.base_height * spec.base_width
+    # "C(0) * P"
+    activations = [spec.base_channels * num_positions]
+    # "for each stage, its channels times its positions behind the shuffle"
+    positions = num_positions
+    for stride, channels in zip(spec.stage_strides, spec.stage_channels, strict=True):
+        positions *= stride**2
+        activations.append(channels * positions)
+    # "num_outputs * coded_height * coded_width"
+    activations.append(spec.num_outputs * spec.coded_height * spec.coded_width)
+    # "and for ENERV P times the largest of 1536, 8 * P, token_width, feedforward_width and 4 * L"
+    if spec.backbone == ENERV:
+        widths = 1536, 8 * num_positions, spec.token_width, spec.feedforward_width, 4 * spec.pe_levels
+        activations.append(num_positions * max(widths))
+    return activations

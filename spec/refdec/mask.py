@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .boxes import Box
 from .fields import Cursor, require
 from .layout import Layer
+from .limits import Integers
 from .section import read_section
 from .window import KERNEL, ROW, WEIGHT, Window
 
@@ -25,7 +28,7 @@ def flags_of_layer(layer: Layer, granularity: int) -> list[int]:
     is_conv = len(layer.shape) == 4
     if granularity == WEIGHT:
         # "each parameter"
-        weight, bias = int(np.prod(layer.shape)), num_outputs
+        weight, bias = math.prod(layer.shape), num_outputs
     elif granularity == KERNEL:
         # "convolution: the k x k weights of one pair of output and input channel; linear layer: for each position p and
         # input i the weights [c * num_positions + p][i] of all channels c; each bias element alone"
@@ -59,14 +62,15 @@ def spread_over_layer(layer: Layer, granularity: int, flags: list[np.ndarray]) -
     return [weight.ravel(), np.broadcast_to(bias, (num_outputs,))]
 
 
-def read_mask(data: bytes, box: Box, window: Window) -> np.ndarray:
+def read_mask(data: bytes, box: Box, window: Window, integers: Integers) -> np.ndarray:
     """True for each shared parameter of the flat vector."""
     cursor = box.payload(data)
     read_window_part(cursor, window)
+    integers.take(window.num_parameters, box.offset)
     # "One coded section with symbols 0 (own) and 1 (shared) follows: one flag per unit, one group per tensor of the
     # layout"; "a unit's flag lies in the group of the tensor that holds this [its first] parameter"
     sizes = [size for layer in window.layers for size in flags_of_layer(layer, window.granularity)]
-    groups = read_section(cursor, sizes, 0, 1)
+    groups = read_section(cursor, sizes, 0, 1, integers)
     cursor.finish("the mask's coded section")
     mask: list[np.ndarray] = []
     for layer in window.layers:

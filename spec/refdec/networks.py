@@ -12,7 +12,15 @@ from .layout import ENERV, HEAD_WIDTH, HEADS
 from .window import Spec
 
 Parameters = dict[str, np.ndarray]
-ERF = np.vectorize(math.erf, otypes=[np.float64])
+SLICE = 2**16
+
+
+def erf(x: np.ndarray) -> np.ndarray:
+    """erf of each element, a slice at a time, for a Python float takes four times the memory."""
+    flat, result = x.ravel(), np.empty(x.size)
+    for start in range(0, x.size, SLICE):
+        result[start : start + SLICE] = [math.erf(value) for value in flat[start : start + SLICE].tolist()]
+    return result.reshape(x.shape)
 
 
 def conv(parameters: Parameters, name: str, x: np.ndarray) -> np.ndarray:
@@ -38,7 +46,7 @@ def linear(parameters: Parameters, name: str, x: np.ndarray) -> np.ndarray:
 
 def gelu(x: np.ndarray) -> np.ndarray:
     """'GELU, x * (1 + erf(x / √2)) / 2'."""
-    return x * (1 + ERF(x / math.sqrt(2))) / 2
+    return x * (1 + erf(x / math.sqrt(2))) / 2
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -83,13 +91,16 @@ def block(parameters: Parameters, name: str, z: np.ndarray) -> np.ndarray:
     # "`qkv`(z(p)) is, in this order, H queries, H keys and H values of 64 numbers each."
     heads = HEADS[name]
     qkv = linear(parameters, f"{name}.qkv", z).reshape(-1, 3, heads, HEAD_WIDTH)
-    ys = []
+    y = np.zeros((len(z), heads, HEAD_WIDTH))
+    # A few positions p at a time, for there are P² numbers a(p, p').
+    rows = max(1, SLICE * 16 // len(z))
     for head in range(heads):
         # "Per head, a(p, p') = softmax over p' of (query(p) · key(p')) / 8, and y(p) = Σ a(p, p') value(p')."
         query, key, value = qkv[:, 0, head], qkv[:, 1, head], qkv[:, 2, head]
-        ys.append(softmax(query @ key.T / 8) @ value)
+        for p in range(0, len(z), rows):
+            y[p : p + rows, head] = softmax(query[p : p + rows] @ key.T / 8) @ value
     # "The heads' y(p), one behind the other, go through `out` and are added: z(p) = z(p) + `out`(y(p))"
-    z = z + linear(parameters, f"{name}.out", np.concatenate(ys, axis=1))
+    z = z + linear(parameters, f"{name}.out", y.reshape(len(z), -1))
     # "then z(p) = z(p) + `feedforward.1`(GELU(`feedforward.0`(z(p)))), with GELU whatever the network's activation"
     return z + linear(parameters, f"{name}.feedforward.1", gelu(linear(parameters, f"{name}.feedforward.0", z)))
 
@@ -102,13 +113,13 @@ def grid_encodings(spec: Spec) -> np.ndarray:
     return np.array([np.concatenate([row, column]) for row in rows for column in columns])
 
 
-def enerv(spec: Spec, parameters: Parameters, e: np.ndarray) -> np.ndarray:
-    """E-NeRV: the output of the network for a time encoding."""
+def enerv(spec: Spec, parameters: Parameters, e: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """E-NeRV: the output of the network for a time encoding and the grid encodings."""
     act = activation_of(spec)
     # "t = act(stem_t.1(act(stem_t.0(e)))); m = act(modulation.1(act(modulation.0(e)))); z(p) = act(stem_xy(e(p)))"
     t = act(linear(parameters, "stem_t.1", act(linear(parameters, "stem_t.0", e))))
     m = act(linear(parameters, "modulation.1", act(linear(parameters, "modulation.0", e))))
-    z = act(linear(parameters, "stem_xy", grid_encodings(spec)))
+    z = act(linear(parameters, "stem_xy", grid))
     # "z = trans1(z); z(p) = z(p) * t (element by element); z = trans2(z)"
     z = block(parameters, "trans1", z)
     z = block(parameters, "trans2", z * t)
@@ -140,11 +151,11 @@ def stages(spec: Spec, parameters: Parameters, x: np.ndarray) -> np.ndarray:
     return output_activation(spec, conv(parameters, "head", x))
 
 
-def frame_at(spec: Spec, parameters: Parameters, i: int, n: int) -> np.ndarray:
-    """The output of a network without embeddings at the time i / n."""
+def frame_at(spec: Spec, parameters: Parameters, i: int, n: int, grid: np.ndarray | None) -> np.ndarray:
+    """The output of a network without embeddings at the time i / n; grid: the grid encodings of E-NeRV."""
     e = encode(i, n, spec)
     if spec.backbone == ENERV:
-        return enerv(spec, parameters, e)
+        return enerv(spec, parameters, e, grid)
     # "g = act(`stem.1`(act(`stem.0`(e)))), viewed as C(0) channels of h x w: value of channel c at position
     # p = row * w + column is output c * P + p."
     act = activation_of(spec)

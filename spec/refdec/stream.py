@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 from .boxes import Box
 from .fields import require
-
-# A limit of this reader: "A reader may state smaller limits, and then refuses what exceeds them" (clause 1).
-MAX_PIXELS = 2**26
+from .limits import MAX_PIXELS, limit
 
 GRAY, YUV420, YUV422, YUV444, RGB = range(5)
 LIMITED, FULL = range(2)
@@ -29,25 +27,39 @@ class Stream:
     time_base: tuple[int, int]
     num_source_frames: int
 
+    @property
+    def plane_sizes(self) -> list[tuple[int, int]]:
+        """Rows and columns of each plane."""
+        # "Gray has one plane; YUV420 has chroma planes of ⌈width/2⌉ x ⌈height/2⌉ samples, YUV422 of ⌈width/2⌉ x height,
+        # YUV444 of width x height; RGB has three planes in the order R, G, B."
+        rows, columns = self.height, self.width
+        if self.chroma_subsampling == GRAY:
+            return [(rows, columns)]
+        if self.chroma_subsampling in (YUV420, YUV422):
+            columns = (columns + 1) // 2
+        if self.chroma_subsampling == YUV420:
+            rows = (rows + 1) // 2
+        return [(self.height, self.width), (rows, columns), (rows, columns)]
+
 
 def read_stream(data: bytes, box: Box) -> Stream:
     """The fields of a STRM payload."""
     cursor = box.payload(data)
     width = cursor.number("width", "u32", 1, 16384)
     height = cursor.number("height", "u32", 1, 16384)
-    require(width * height <= MAX_PIXELS, "more pixels than this reader takes", cursor.offset)
+    limit(width * height <= MAX_PIXELS, f"more than {MAX_PIXELS} pixels of a frame", cursor.offset - 8)
     # "bit_depth is 8 or 10."
     offset = cursor.offset
     bit_depth = cursor.number("bit_depth", "u8", 8, 10)
     require(bit_depth in (8, 10), "bit_depth is not 8 or 10", offset)
     # "0 GRAY, 1 YUV420, 2 YUV422, 3 YUV444, 4 RGB"; "Where a field lists its values, any other is invalid; H.273 code
     # points may be any." (clause 1)
-    chroma_subsampling = cursor.number("chroma_subsampling", "u8", GRAY, RGB)
+    chroma_subsampling = cursor.choice("chroma_subsampling", "u8", GRAY, RGB)
     cursor.number("color_primaries", "u8")
     cursor.number("transfer_characteristics", "u8")
     matrix_coefficients = cursor.number("matrix_coefficients", "u8")
-    color_range = cursor.number("color_range", "u8", LIMITED, FULL)
-    cursor.number("chroma_location", "u8", 0, 6)
+    color_range = cursor.choice("color_range", "u8", LIMITED, FULL)
+    cursor.choice("chroma_location", "u8", 0, 6)
     cursor.reserved("u8")
     # "the sample aspect ratio need not be [in lowest terms], and is unknown if sample_aspect_num is 0"
     sample_aspect_num = cursor.number("sample_aspect_num", "u32", 0, 2147483647)

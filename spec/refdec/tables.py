@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .fields import Cursor, require
+from .limits import Integers
 
 SINGLE, TWO_PARAMETER, EXPLICIT = range(3)
 TOTAL = 2**24
@@ -46,16 +47,19 @@ def explicit_weight(code: int) -> int:
     return 0 if code == 0 else (8 + (code - 1) % 8) << ((code - 1) // 8)
 
 
-def read_table(cursor: Cursor, range_low: int, range_high: int) -> Table:
-    """One table. '`low` and `high` of every table lie in the section's range' (clause 7)."""
-    kind = cursor.number("kind", "u8", SINGLE, EXPLICIT)
+def read_table(cursor: Cursor, range_low: int, range_high: int, room: int, integers: Integers) -> Table:
+    """One table of at most `room` symbols. '`low` and `high` of every table lie in the section's range' (clause 7)."""
+    kind = cursor.choice("kind", "u8", SINGLE, EXPLICIT)
     low = cursor.number("low", "i16", range_low, range_high)
     if kind == SINGLE:
         # "There is one symbol, low, with frequency 2^24. Nothing more is stored."
+        require(room >= 1, "the tables of a section have too many symbols", cursor.offset)
         frequencies = [TOTAL]
     elif kind == TWO_PARAMETER:
         # "low < high, low ≤ peak ≤ high"
         high = cursor.number("high", "i16", low + 1, range_high)
+        require(high - low + 1 <= room, "the tables of a section have too many symbols", cursor.offset)
+        integers.take(high - low + 1, cursor.offset)
         peak = cursor.number("peak", "i16", low, high)
         ratio = cursor.number("ratio", "u32")
         decay = cursor.number("decay", "u32")
@@ -64,6 +68,8 @@ def read_table(cursor: Cursor, range_low: int, range_high: int) -> Table:
         # "low < high"; "num_table_symbols = high − low + 1 of them, not all 0"
         high = cursor.number("high", "i16", low + 1, range_high)
         offset = cursor.offset
+        require(high - low + 1 <= room, "the tables of a section have too many symbols", offset)
+        integers.take(high - low + 1, offset)
         codes = cursor.numbers("codes", "u8", high - low + 1)
         require(any(codes), "all codes of a table are 0", offset)
         frequencies = frequencies_of([explicit_weight(code) for code in codes])

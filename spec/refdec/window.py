@@ -8,18 +8,13 @@ from dataclasses import dataclass
 from .boxes import Box
 from .fields import Cursor, require
 from .layout import ENERV, HNERV, NERV, Layer, Tensor, layers_of, macs_of, tensors_of
-from .stream import GRAY, MAX_PIXELS, Stream
+from .levels import MAX_LEVEL, check_window_level
+from .limits import MAX_CHUNK_FRAMES, MAX_EMBEDDING_VALUES, MAX_PARAMETERS, MAX_PIXELS, limit
+from .stream import GRAY, Stream
 
 WEIGHT, KERNEL, ROW, TENSOR = range(4)
-TIME_OVER_WINDOW, WIDE_SYMBOLS = 1, 2
-
-MAX_CODED_SIDE = 2**15
-MAX_PARAMETERS = 2**30
-MAX_EMBEDDING_VALUES = 2**30
-
-# Limits of this reader: "A reader may state smaller limits, and then refuses what exceeds them before it takes memory".
-MAX_TAKEN_PARAMETERS = 2**27
-MAX_CHUNK_FRAMES = 2**16
+WIDE_SYMBOLS = 1
+ANS64 = 0
 
 
 @dataclass(frozen=True)
@@ -65,13 +60,17 @@ class Window:
     first_frame: int
     num_shared: int
     granularity: int
-    time_over_window: bool
     max_symbol: int
+    time_offset: int
+    time_length: int
+    level_idx: int
+    coder: int
     chunk_lengths: list[int]
     spec: Spec
     layers: list[Layer]
     tensors: list[Tensor]
     step_idx: list[int]
+    macs: int
 
 
 def read_kernels(cursor: Cursor, name: str, count: int) -> list[int]:
@@ -85,9 +84,9 @@ def read_kernels(cursor: Cursor, name: str, count: int) -> list[int]:
 def read_spec(cursor: Cursor, stream: Stream) -> Spec:
     """The network spec and its rules."""
     offset = cursor.offset
-    backbone = cursor.number("backbone", "u8", NERV, HNERV)
-    activation = cursor.number("activation", "u8", 0, 1)
-    output_activation = cursor.number("output_activation", "u8", 0, 1)
+    backbone = cursor.choice("backbone", "u8", NERV, HNERV)
+    activation = cursor.choice("activation", "u8", 0, 1)
+    output_activation = cursor.choice("output_activation", "u8", 0, 1)
     num_outputs = cursor.number("num_outputs", "u8", 1, 3)
     base_height = cursor.number("base_height", "u16", 1, 1024)
     base_width = cursor.number("base_width", "u16", 1, 1024)
@@ -148,12 +147,12 @@ def read_spec(cursor: Cursor, stream: Stream) -> Spec:
         stage_channels,
     )
     # "They are at least the frame's height and width and at most 32768."
-    require(stream.height <= spec.coded_height <= MAX_CODED_SIDE, "coded_height is out of range", offset)
-    require(stream.width <= spec.coded_width <= MAX_CODED_SIDE, "coded_width is out of range", offset)
-    coded_pixels = spec.coded_height * spec.coded_width
-    require(coded_pixels <= MAX_PIXELS, "more coded pixels than this reader takes", offset)
+    require(stream.height <= spec.coded_height <= 32768, "coded_height is out of range", offset)
+    require(stream.width <= spec.coded_width <= 32768, "coded_width is out of range", offset)
     # "The sum is at most 262144 * coded_height * coded_width."
+    coded_pixels = spec.coded_height * spec.coded_width
     require(macs_of(spec) <= 262144 * coded_pixels, "too many multiply-accumulates per pixel", offset)
+    limit(coded_pixels <= MAX_PIXELS, f"more than {MAX_PIXELS} pixels of a network's output", offset)
     return spec
 
 
@@ -166,43 +165,64 @@ def read_window(data: bytes, box: Box, stream: Stream) -> Window:
     first_frame = cursor.number("first_frame", "u64")
     num_shared = cursor.number("num_shared", "u32")
     num_chunks = cursor.number("num_chunks", "u16", 1, 4096)
-    granularity = cursor.number("granularity", "u8", WEIGHT, TENSOR)
-    flags = cursor.number("flags", "u8", 0, 3)
+    granularity = cursor.choice("granularity", "u8", WEIGHT, TENSOR)
+    # "bit 0, wide_symbols"; "The other bits are reserved."
+    flags = cursor.number("flags", "u8", 0, 1)
+    time_offset = cursor.number("time_offset", "u32")
+    time_length = cursor.number("time_length", "u32")
+    level_idx = cursor.choice("level_idx", "u8", 0, MAX_LEVEL)
+    # "coder is the entropy coder of MASK, SHRD and all CHNK boxes: 0 ANS64, that of clause 9."
+    coder = cursor.choice("coder", "u8", ANS64, ANS64)
+    cursor.reserved("u16")
     chunk_lengths = cursor.numbers("chunk_lengths", "u32", num_chunks, 1)
     spec = read_spec(cursor, stream)
     # "The frames of a file are fewer than 2^63."
-    require(first_frame + sum(chunk_lengths) < 2**63, "too many frames", offset + 8)
-    require(max(chunk_lengths) <= MAX_CHUNK_FRAMES, "more frames of a chunk than this reader takes", offset + 24)
-    # "embedding_channels * base_height * base_width times the frames of any chunk is at most 2^30"
-    values = spec.embedding_channels * spec.base_height * spec.base_width * max(chunk_lengths)
-    require(values <= MAX_EMBEDDING_VALUES, "too many embedding values in a chunk", offset)
+    num_frames = sum(chunk_lengths)
+    require(first_frame + num_frames < 2**63, "too many frames", offset + 8)
     # "num_parameters is the S of clause 12, at most 2^30. num_shared is at most S."
     layers = layers_of(spec)
     tensors = tensors_of(layers)
     require(num_parameters == tensors[-1].end, f"num_parameters is not {tensors[-1].end}", offset + 4)
-    require(num_parameters <= MAX_PARAMETERS, "too many parameters", offset + 4)
-    require(num_parameters <= MAX_TAKEN_PARAMETERS, "more parameters than this reader takes", offset + 4)
+    require(num_parameters <= 2**30, "too many parameters", offset + 4)
     require(num_shared <= num_parameters, "more shared parameters than parameters", offset + 16)
-    # "bit 0, time_over_window: [...] only without embeddings"
-    time_over_window = bool(flags & TIME_OVER_WINDOW)
-    require(not (time_over_window and spec.backbone == HNERV), "time_over_window with embeddings", offset + 23)
-    # "Bit 1, wide_symbols: the symbols of SHRD and of the own parameters in CHNK lie within ±32767; otherwise within
-    # ±127."
-    max_symbol = 32767 if flags & WIDE_SYMBOLS else 127
+    # "If time_length is 0 it runs over each chunk, and time_offset is 0. Otherwise it runs over time_length frames, of
+    # which those of the window are the ones from time_offset on: time_offset plus the window's frames is at most
+    # time_length."
+    if time_length == 0:
+        require(time_offset == 0, "time_offset without time_length", offset + 24)
+    else:
+        require(time_offset + num_frames <= time_length, "the window's frames are beyond time_length", offset + 24)
+    # "With embeddings both are 0."
+    require(time_length == 0 or spec.backbone != HNERV, "time_length with embeddings", offset + 28)
+    # "embedding_channels * base_height * base_width times the frames of any chunk is at most 2^30"
+    values = spec.embedding_channels * spec.base_height * spec.base_width * max(chunk_lengths)
+    require(values <= 2**30, "too many embedding values in a chunk", offset)
     # "num_tensors is the number of tensors in the layout of clause 12."
     step_idx = cursor.numbers("step_idx", "u8", len(tensors), 0, 255)
     cursor.finish("the steps")
-    return Window(
+    limit(max(chunk_lengths) <= MAX_CHUNK_FRAMES, f"more than {MAX_CHUNK_FRAMES} frames of a chunk", offset + 36)
+    limit(num_parameters <= MAX_PARAMETERS, f"more than {MAX_PARAMETERS} parameters", offset + 4)
+    limit(values <= MAX_EMBEDDING_VALUES, f"more than {MAX_EMBEDDING_VALUES} embedding values of a chunk", offset + 36)
+    window = Window(
         window_idx,
         num_parameters,
         first_frame,
         num_shared,
         granularity,
-        time_over_window,
-        max_symbol,
+        # "wide_symbols: the symbols of SHRD and of the own parameters in CHNK lie within ±32767; otherwise within
+        # ±127."
+        32767 if flags & WIDE_SYMBOLS else 127,
+        time_offset,
+        time_length,
+        level_idx,
+        coder,
         chunk_lengths,
         spec,
         layers,
         tensors,
         step_idx,
+        macs_of(spec),
     )
+    # "level_idx is the level whose bounds the window keeps (clause 18)."
+    check_window_level(window, offset + 32)
+    return window

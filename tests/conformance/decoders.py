@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
 import torch
 
 from nvcodec.bitstream import NvstReader
 from nvcodec.decoder.reconstruction import ChunkReconstructor
 from nvcodec.errors import BitstreamError
-from nvcodec.video.raw_writer import sample_bytes
-from spec.refdec.decode import DecodedWindow, decode
+from nvcodec.video import raw_writer
+from spec.refdec.comparing import integers_digest, sample_bytes
+from spec.refdec.decode import decode
 from spec.refdec.fields import RefusedError
 from tools.check_conformance import Outcome
 
@@ -49,7 +48,7 @@ def _samples_of(reader: NvstReader) -> Iterator[bytes]:
             chunk = reader.read_chunk(window_idx, chunk_idx, window)
             network = ChunkReconstructor(window, chunk, reader.header.format, torch.device("cpu"))
             for frame in network.frames(range(network.num_frames)):
-                yield from sample_bytes(frame)
+                yield from raw_writer.sample_bytes(frame)
 
 
 def reference(path: Path, with_samples: bool) -> Outcome:
@@ -58,29 +57,7 @@ def reference(path: Path, with_samples: bool) -> Outcome:
         _, windows = decode(path.read_bytes(), with_planes=with_samples)
     except RefusedError:
         return Outcome(False)
-    digest = hashlib.sha256(b"".join(_integers_of(windows))).hexdigest()
-    planes = [
-        plane[frame]
-        for window in windows
-        for chunk in window.chunks
-        for frame in range(len(chunk.planes[0]) if chunk.planes else 0)
-        for plane in chunk.planes
-    ]
-    samples = b"".join(plane.astype(plane.dtype.newbyteorder("<")).tobytes() for plane in planes)
-    return Outcome(True, digest, samples if with_samples else None)
-
-
-def _integers_of(windows: list[DecodedWindow]) -> Iterator[bytes]:
-    """Clause 20."""
-    for window in windows:
-        yield window.mask.astype("u1").tobytes()
-        yield window.shared.astype("<i4").tobytes()
-        for decoded in window.chunks:
-            yield np.array(decoded.chunk.header.pts, "<i8").tobytes()
-            yield np.array(decoded.chunk.header.durations, "<u4").tobytes()
-            yield np.array(decoded.chunk.own, "<i4").tobytes()
-            if decoded.chunk.embeddings is not None:
-                yield np.array(decoded.chunk.embeddings, "<i4").tobytes()
+    return Outcome(True, integers_digest(windows), b"".join(sample_bytes(windows)) if with_samples else None)
 
 
 DECODERS: dict[str, Decoder] = {

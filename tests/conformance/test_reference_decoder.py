@@ -25,7 +25,7 @@ from nvcodec.errors import BitstreamError
 from spec.refdec.container import File
 from spec.refdec.decode import DecodedChunk, DecodedWindow, decode
 from spec.refdec.fields import RefusedError
-from spec.refdec.output import arrays_of, write_y4m
+from spec.refdec.output import arrays_of, write_output
 from tests.conformance import streams
 from tools.check_conformance import VECTORS
 from tools.vectors import metadata, networks
@@ -281,7 +281,7 @@ def test_the_frames_of_the_reference_as_y4m(tmp_path: Path) -> None:
     data = (VECTORS / "valid" / "gray-10-limited.nvst").read_bytes()
     file, windows = decode(data)
     assert isinstance(file, File)
-    write_y4m(tmp_path / "a.y4m", file.stream, windows)
+    write_output(tmp_path / "a.y4m", file, windows)
     text = (tmp_path / "a.y4m").read_bytes()
     assert text.startswith(b"YUV4MPEG2 W12 H11 F")
     assert text.count(b"FRAME\n") == 3

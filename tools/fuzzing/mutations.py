@@ -142,7 +142,7 @@ def _recode_one(seed: Seed, choose: Choose) -> tuple[int, bytes] | None:
             lengths = list(header.chunk_lengths)
             lengths[choose(len(lengths))] = 1 + choose(300)
             odd = dataclasses.replace(header, chunk_lengths=tuple(lengths))
-            return box_type, pack_window(dataclasses.replace(window, header=odd))
+            return box_type, pack_window(odd, window.num_shared)
         if box_type == BoxType.MASK:
             odd = dataclasses.replace(header, granularity=MaskGranularity(choose(len(MaskGranularity))))
             mask = window.mask if choose(2) else ~window.mask

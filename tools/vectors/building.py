@@ -82,7 +82,7 @@ def window_boxes(window: WindowContent, chunks: list[ChunkContent], recipe: Wind
     flags = pack_section(_flags_by_tensor(window), explicit_table)
     shared = _split(window.shared, tensor_counts(network, window.mask))
     boxes = [
-        Box(BoxType.WINDOW, pack_window(window)),
+        Box(BoxType.WINDOW, pack_window(window.header, window.num_shared)),
         Box(BoxType.MASK, part + flags),
         Box(BoxType.SHARED, part + pack_section(shared, recipe.make_table, recipe.is_table_shared)),
     ]

@@ -98,6 +98,12 @@ def _index_faults() -> list[Vector]:
             "level 6 in a file of level 2",
         ),
         faulty(
+            "index-level-without-windows",
+            "a level in the index of a file without windows (clause 16)",
+            with_field(bases.of(), b"INDX", h.INDEX, "level_idx", 1),
+            "level_idx without windows",
+        ),
+        faulty(
             "index-against-boxes",
             "INDX without TRLR differs from the boxes (clause 17)",
             edited(no_trailer, b"INDX", ("chunk_end_pts", 1, 126)),
@@ -178,7 +184,7 @@ def _trailer_faults() -> list[Vector]:
             "trailer-appended-box",
             "a box behind TRLR",
             data + pack_box(_NOTE, sequence + 1, b""),
-            "the trailer is not at the end of the file",
+            "a box behind the trailer",
         ),
         faulty(
             "trailer-damaged",
@@ -190,12 +196,24 @@ def _trailer_faults() -> list[Vector]:
         faulty(
             "index-damaged", "one bit of INDX in a finished file", bytes(damaged_index), "payload differs", CHECKSUM
         ),
-        faulty("trailer-to-chunk", "index_offset points to a CHNK box (clause 16)", to_chunk, "expected a INDX box"),
-        faulty("index-too-long", "INDX reaches beyond the end of the file", longer, "the file ends at byte", TRUNCATED),
+        faulty(
+            "trailer-to-chunk",
+            "index_offset points to a CHNK box (clause 16)",
+            to_chunk,
+            "boxes in the place of one INDX",
+        ),
+        faulty(
+            "index-too-long",
+            "INDX reaches beyond the end of the file",
+            longer,
+            "the box reaches beyond its run",
+            TRUNCATED,
+        ),
         faulty(
             "index-too-short",
             "INDX ends before TRLR begins",
             with_gap,
-            "the index does not end where the trailer begins",
+            "a box header reaches beyond its run",
+            TRUNCATED,
         ),
     ]

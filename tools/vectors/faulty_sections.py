@@ -11,6 +11,7 @@ import numpy as np
 from nvcodec.bitstream import NvstReader
 from nvcodec.bitstream import headers as h
 from nvcodec.bitstream.ans import encode_runs
+from nvcodec.bitstream.headers import TableKind
 from nvcodec.bitstream.payloads import tensor_counts
 from nvcodec.bitstream.tables import Table
 from tools.vectors import faulty_bases as bases
@@ -133,7 +134,9 @@ def _chunk_faults() -> list[Vector]:
 
     def with_embeddings(first: int, change: int) -> bytes:
         groups = [np.full(channels * size, first, np.int32), *[np.full(size, change, np.int32)] * channels]
-        section = pack_section(groups, explicit_table)
+        return with_embedding_section(pack_section(groups, explicit_table))
+
+    def with_embedding_section(section: bytes) -> bytes:
         return with_payload(
             data, b"CHNK", lambda payload: payload[: _embeddings_start(payload, len(network.layout))] + section
         )
@@ -146,7 +149,16 @@ def _chunk_faults() -> list[Vector]:
     def without_embeddings(payload: bytes) -> bytes:
         return payload[: _embeddings_start(payload, len(network.layout))]
 
+    wide = Table(TableKind.TWO_PARAMETER, -32766, 32766, 0, 2**31, 2**31)
+    constant = [np.zeros(channels * size, np.int32), *[np.zeros(size, np.int32)] * channels]
+    many = pack_with_tables(constant, [wide] * len(constant), list(range(len(constant))))
     return [
+        faulty(
+            "tables-too-large",
+            "tables of more than 2^17 symbols in a section (clause 7)",
+            with_embedding_section(many),
+            "symbols, allowed are 131072",
+        ),
         faulty(
             "embeddings-first",
             "an embedding of 16384 in the first frame (clause 11)",

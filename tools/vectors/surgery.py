@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 
 from nvcodec.bitstream import NvstReader
 from nvcodec.bitstream.boxes import pack_box
-from nvcodec.bitstream.dump import BoxParser
+from nvcodec.bitstream.dump import traced_boxes
 from nvcodec.bitstream.fields import Array, Cursor, Field, Record
 from nvcodec.bitstream.headers import BOX_HEADER, FILE_HEADER
-from nvcodec.bitstream.scan import iter_boxes
 
 
 @dataclass(frozen=True)
@@ -113,8 +112,7 @@ def with_fields(
 def _find(data: bytes, idx: int, record: Record, field: str) -> tuple[int, Field | Array]:
     """Where in the payload of a box a field lies."""
     with NvstReader(io.BytesIO(data)) as reader:
-        parser = BoxParser(reader)
-        cursors = [parser.parse(box) for box in iter_boxes(reader.source, reader.limits)]
+        cursors = [cursor for _, cursor in traced_boxes(reader)]
     start, _, values = next(entry for entry in cursors[idx].trace if entry[1] is record)
     for part in record.parts:
         if part.name == field:

@@ -147,8 +147,8 @@ RECIPES: dict[str, tuple[str, StreamRecipe]] = {
     "time-over-window": ("time_length: time runs over the window (clause 14)", one(NERV, lengths=(2, 3), time=(0, 5))),
     "time-offset": ("time_offset: a window that is part of a longer run", one(ENERV, lengths=(1, 2), time=(7, 20))),
     "wide-symbols": (
-        "wide_symbols: symbols up to 32767 (clause 6), two-parameter tables",
-        one(NERV, spread=9000, make_table=two_parameter_table),
+        "wide_symbols: symbols up to 32767 (clause 6), one two-parameter table",
+        one(NERV, spread=9000, make_table=two_parameter_table, is_table_shared=True),
     ),
     "tables-two-parameter": (
         "two-parameter tables of every section (clause 8)",
@@ -172,7 +172,7 @@ RECIPES: dict[str, tuple[str, StreamRecipe]] = {
     ),
     "embeddings-extreme": (
         "embeddings that jump between -16383 and 16383: differences up to 32766 (clause 11)",
-        one(HNERV, lengths=(4,), embedding_range=(16383, 32766), make_table=two_parameter_table),
+        one(HNERV, lengths=(4,), embedding_range=(16383, 32766), make_table=two_parameter_table, is_table_shared=True),
     ),
     "own-steps": (
         "own_step_shift from -16 to 16 (clause 11)",
