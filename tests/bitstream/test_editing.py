@@ -18,7 +18,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nvcodec.bitstream import ChunkContent, Limits, NvstReader, NvstWriter, StreamHeader, WindowContent
+from nvcodec.bitstream import ChunkContent, Limits, MaskGranularity, NvstReader, NvstWriter, StreamHeader, WindowContent
 from nvcodec.bitstream.editing import concatenate, cut
 from nvcodec.bitstream.headers import WINDOW_PART, BoxType
 from nvcodec.bitstream.network_spec import NetworkSpec
@@ -48,19 +48,25 @@ from tests.bitstream.nvst_samples import (
     three_windows,
     with_payload,
 )
-from tests.conformance import streams
+from tools.vectors import networks
+from tools.vectors.building import build
+from tools.vectors.recipes import StreamRecipe, WindowRecipe
 
-_NERV = streams.HAND_MADE["nerv kernel partly shared"]
-# Fewer levels of the positional encoding than the format allows: they are computed exactly, which takes its time.
-_NERV = {**_NERV, "network": dataclasses.replace(_NERV["network"], pe_levels=4)}
-FILES: dict[str, dict[str, Any]] = {
+_WINDOW = {"lengths": (3, 1, 2), "gap": 2, "duration": 0}
+_NERV = WindowRecipe(networks.NERV, first_pts=None, **_WINDOW)
+FILES = {
     "nerv": _NERV,
-    "nerv time over the window": {**_NERV, "time": (0, 6)},
-    "nerv time over more than the window": {**_NERV, "time": (5, 40)},
-    "enerv": streams.HAND_MADE["enerv strides 3 2"],
-    "enerv time": streams.HAND_MADE["enerv silu row"],
-    "hnerv": streams.HAND_MADE["hnerv kernels 7 1 3"],
+    "nerv time over the window": dataclasses.replace(_NERV, time=(0, 6)),
+    "nerv time over more than the window": dataclasses.replace(_NERV, time=(5, 40)),
+    "enerv": WindowRecipe(networks.ENERV, first_pts=None, **_WINDOW),
+    "enerv time": WindowRecipe(networks.ENERV, MaskGranularity.ROW, first_pts=None, time=(3, 20), **_WINDOW),
+    "hnerv": WindowRecipe(networks.HNERV, first_pts=None, **_WINDOW),
 }
+
+
+def two_windows_of(recipe: WindowRecipe) -> bytes:
+    first = dataclasses.replace(recipe, first_pts=-3)
+    return build(StreamRecipe((first, recipe), num_source_frames=5, is_complete=False))
 
 
 def write(path: Path, data: bytes) -> Path:
@@ -129,7 +135,7 @@ def cut_apart(path: Path, places: list[int]) -> list[Path]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_cut_decodes_to_the_same_samples(tmp_path: Path, name: str) -> None:
-    source = write(tmp_path / "a.nvst", streams.hand_made(**FILES[name], num_windows=2))
+    source = write(tmp_path / "a.nvst", two_windows_of(FILES[name]))
     frames, places = decoded(source), borders(source)
     assert len(places) == 7
     for first, end in itertools.combinations(places, 2):
@@ -142,7 +148,7 @@ def test_every_cut_decodes_to_the_same_samples(tmp_path: Path, name: str) -> Non
 
 @pytest.mark.parametrize("name", FILES)
 def test_joined_cuts_decode_to_the_same_samples(tmp_path: Path, name: str) -> None:
-    source = write(tmp_path / "a.nvst", streams.hand_made(**FILES[name], num_windows=2))
+    source = write(tmp_path / "a.nvst", two_windows_of(FILES[name]))
     parts = cut_apart(source, borders(source))
     result = concatenate(parts, tmp_path / "b.nvst")
     frames, joined = decoded(source), decoded(tmp_path / "b.nvst")
