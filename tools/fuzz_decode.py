@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=100_000, help="inputs of forge and guide")
     parser.add_argument("--edits", type=int, default=1000, help="random edits of each file, of damage")
     parser.add_argument("--seed", type=int, default=0, help="of everything random")
-    parser.add_argument("--max-bytes", type=int, default=2048, help="largest file that is used")
+    parser.add_argument("--max-bytes", type=int, default=3000, help="largest file that is used")
     parser.add_argument("--findings", type=Path, default=Path("findings"), help="folder for what was found")
     options = parser.parse_args()
     with ExitStack() as stack:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import sys
@@ -16,7 +17,8 @@ from tools.fuzzing.seeds import Seed
 
 COMPARED = 100
 """Every how many inputs the reference decoder is asked, too."""
-RECONSTRUCTED = 1000
+RECONSTRUCTED = 500
+"""Every how many inputs a network is evaluated, if the file is accepted."""
 REPORT_S = 30.0
 
 
@@ -41,15 +43,16 @@ def run_damage(seeds: Sequence[Seed], num_edits: int, random_seed: int) -> Recor
 
 
 def run_forged(seeds: Sequence[Seed], num_runs: int, random_seed: int) -> Record:
-    """Mutations behind right checksums, chosen at random."""
+    """Mutations behind right checksums, chosen at random; Ctrl-C ends the run early."""
     record, rng = Record(), random.Random(random_seed)
     due = time.monotonic() + REPORT_S
-    for idx in range(num_runs):
-        data = mutate(seeds[rng.randrange(len(seeds))], rng.randrange)
-        record.add(data, compare=idx % COMPARED == 0, reconstruct=idx % RECONSTRUCTED == 0)
-        if time.monotonic() > due:
-            due = time.monotonic() + REPORT_S
-            _report(f"{idx + 1} of {num_runs}", record)
+    with contextlib.suppress(KeyboardInterrupt):
+        for idx in range(num_runs):
+            data = mutate(seeds[rng.randrange(len(seeds))], rng.randrange)
+            record.add(data, compare=idx % COMPARED == 0, reconstruct=idx % RECONSTRUCTED == 0)
+            if time.monotonic() > due:
+                due = time.monotonic() + REPORT_S
+                _report(f"{idx + 1} of {num_runs}", record)
     return record
 
 
