@@ -58,6 +58,8 @@ class RangeServer(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body in one packet: two small ones would wait for each other's acknowledgement.
+    wbufsize = -1
     server: RangeServer
 
     def setup(self) -> None:

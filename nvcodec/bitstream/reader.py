@@ -26,7 +26,7 @@ from nvcodec.bitstream.payloads import (
 )
 from nvcodec.bitstream.scan import FRONT_BYTES, check_window_position, check_within_level, parse_front, scan_file
 from nvcodec.bitstream.source import ByteSource, Readable, open_byte_source, split_boxes
-from nvcodec.errors import BitstreamError, ChecksumError, ConfigError, MalformedError
+from nvcodec.errors import BitstreamError, ConfigError, MalformedError
 
 PARTS = ("mask", "shared", "own", "embeddings", "overhead")
 """Where the bytes of a file go."""
@@ -317,12 +317,12 @@ class NvstReader:
         return header if header.box_type == BoxType.FRONT_INDEX and header.end <= self._source.size else None
 
     def _read_front_index(self, header: BoxHeader) -> Index | None:
-        """The index in front, if it is sound and that of a file of this length."""
+        """The index in front, if it is sound and that of a file of this length; else the one at the end counts."""
         try:
             box = self._source.read_payload(header, self._limits)
-        except ChecksumError:
+            index, file_bytes = parse_front_index(box.cursor(), self._limits, header.end)
+        except BitstreamError:
             return None
-        index, file_bytes = parse_front_index(box.cursor(), self._limits, header.end)
         return index if file_bytes == self._source.size else None
 
     def _find_trailer(self) -> Box | None:

@@ -4,51 +4,75 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import BinaryIO
 
 import torch
 
-from nvcodec.bitstream import NvstReader
+from nvcodec.bitstream import ChunkContent, NvstReader, SequentialReader, WindowContent
+from nvcodec.bitstream.source import Readable
 from nvcodec.decoder.reconstruction import ChunkReconstructor
 from nvcodec.errors import BitstreamError
 from nvcodec.video import raw_writer
+from nvcodec.video.format import VideoFormat
 from spec.refdec.comparing import integers_digest, sample_bytes
 from spec.refdec.decode import decode
 from spec.refdec.fields import RefusedError
+from tests.range_server import serve
 from tools.check_conformance import Outcome
 
 Decoder = Callable[[Path, bool], Outcome]
 """Decodes a file, its samples too or only its integers."""
 
 
-def codec(open_file: Callable[[Path], Path | BinaryIO]) -> Decoder:
-    """The codec on the CPU, reading through what ``open_file`` gives it."""
+def codec(open_file: Callable[[Path], AbstractContextManager[Readable]]) -> Decoder:
+    """The codec on the CPU with random access, reading through what ``open_file`` gives it."""
 
     def run(path: Path, with_samples: bool) -> Outcome:
-        source = open_file(path)
         try:
-            with NvstReader(source) as reader:
+            with open_file(path) as source, NvstReader(source) as reader:
                 integers = reader.integers_digest()
                 samples = b"".join(_samples_of(reader)) if with_samples else None
                 return Outcome(True, integers, samples)
         except BitstreamError:
             return Outcome(False)
-        finally:
-            if not isinstance(source, Path):
-                source.close()
 
     return run
+
+
+def codec_in_order(path: Path, with_samples: bool) -> Outcome:
+    """The codec on the CPU, reading from front to back; only windows that became whole count."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            integers = SequentialReader(file).verify()
+        reader = SequentialReader(io.BytesIO(path.read_bytes()))
+        samples, of_window = b"", b""
+        for window, chunk in reader if with_samples else ():
+            of_window += b"".join(_samples_of_chunk(window, chunk, reader.header.format))
+            if chunk.chunk_idx == len(window.header.chunk_lengths) - 1:
+                samples, of_window = samples + of_window, b""
+        return Outcome(True, integers, samples if with_samples else None)
+    except BitstreamError:
+        return Outcome(False)
 
 
 def _samples_of(reader: NvstReader) -> Iterator[bytes]:
     for window_idx, entry in enumerate(reader.windows):
         window = reader.read_window(window_idx)
         for chunk_idx in range(len(entry.chunks)):
-            chunk = reader.read_chunk(window_idx, chunk_idx, window)
-            network = ChunkReconstructor(window, chunk, reader.header.format, torch.device("cpu"))
-            for frame in network.frames(range(network.num_frames)):
-                yield from raw_writer.sample_bytes(frame)
+            yield from _samples_of_chunk(window, reader.read_chunk(window_idx, chunk_idx, window), reader.header.format)
+
+
+def _samples_of_chunk(window: WindowContent, chunk: ChunkContent, video_format: VideoFormat) -> Iterator[bytes]:
+    network = ChunkReconstructor(window, chunk, video_format, torch.device("cpu"))
+    for frame in network.frames(range(network.num_frames)):
+        yield from raw_writer.sample_bytes(frame)
+
+
+@contextmanager
+def _served(path: Path) -> Iterator[str]:
+    with serve(path.read_bytes()) as server:
+        yield server.url
 
 
 def reference(path: Path, with_samples: bool) -> Outcome:
@@ -60,8 +84,10 @@ def reference(path: Path, with_samples: bool) -> Outcome:
     return Outcome(True, integers_digest(windows), b"".join(sample_bytes(windows)) if with_samples else None)
 
 
+IN_ORDER = "codec, in order"
 DECODERS: dict[str, Decoder] = {
-    "codec": codec(lambda path: path),
-    "codec, file object": codec(lambda path: io.BytesIO(path.read_bytes())),
+    "codec": codec(nullcontext),
+    "codec, HTTP ranges": codec(_served),
+    IN_ORDER: codec_in_order,
     "reference": reference,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from torch.utils.data import DataLoader
 
 from nvcodec import VideoDecoder, decode
 from nvcodec.bitstream import NvstReader
+from nvcodec.bitstream.front_index import write_with_front_index
 from nvcodec.bitstream.headers import BOX_HEADER, FILE_HEADER, STREAM, TRAILER
+from nvcodec.bitstream.scan import FRONT_BYTES
 from nvcodec.errors import InputError
 from tests import encodes
 from tests.range_server import Handler, RangeServer, serve
@@ -53,6 +56,17 @@ def test_the_first_frame_costs_five_requests_and_only_the_bytes_it_needs(
     assert [request.method for request in server.requests] == ["GET"] * 5
     assert server.sent_bytes == sum(stop - start for start, stop in expected)
     assert server.num_connections == 1
+
+
+def test_with_a_front_index_the_first_frame_costs_four_requests(local: VideoDecoder, two_windows: Path) -> None:
+    file = io.BytesIO()
+    with NvstReader(two_windows) as reader:
+        write_with_front_index(reader, file)
+    with serve(file.getvalue()) as server:
+        assert torch.equal(VideoDecoder(server.url)[8], local[8])
+        front = server.ranges[1]
+        assert len(server.requests) == 4
+        assert front is not None and front[0] == FRONT_BYTES + BOX_HEADER.size
 
 
 def local_last_box_end(path: Path) -> int:
