@@ -7,9 +7,11 @@ from pathlib import Path
 import click
 
 from nvcodec import __version__
+from nvcodec.bitstream import Limits
 from nvcodec.bitstream.editing import concatenate
 from nvcodec.cli.errors import OneLineCommand, report_errors
 from nvcodec.cli.formatting import format_bytes
+from nvcodec.cli.limits import limit_options
 
 
 @click.command(cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,17 +20,20 @@ from nvcodec.cli.formatting import format_bytes
     "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE", help="The .nvst file to write."
 )
 @click.option("--faststart", is_flag=True, help="Put a copy of the index in front, for reading over a network.")
+@limit_options
 @click.option("-y", "--overwrite", is_flag=True, help="Replace an existing output.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 @click.version_option(__version__, prog_name="nvcat")
 @report_errors
-def main(sources: tuple[Path, ...], output: Path, faststart: bool, overwrite: bool, quiet: bool) -> None:
+def main(
+    sources: tuple[Path, ...], output: Path, faststart: bool, overwrite: bool, quiet: bool, limits: Limits
+) -> None:
     """Join the .nvst files SOURCES, one behind the other.
 
     They have the same size, format and time base. Chunks are copied as they are, so every frame stays exactly as it
     was; each file begins where the one before it ends. Of an unfinished file the whole windows are taken.
     """
-    result = concatenate(sources, output, overwrite=overwrite, faststart=faststart)
+    result = concatenate(sources, output, overwrite=overwrite, faststart=faststart, limits=limits)
     if quiet:
         return
     for warning in result.warnings:

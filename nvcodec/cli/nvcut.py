@@ -7,9 +7,11 @@ from pathlib import Path
 import click
 
 from nvcodec import __version__
+from nvcodec.bitstream import Limits
 from nvcodec.bitstream.editing import cut
 from nvcodec.cli.errors import OneLineCommand, report_errors
 from nvcodec.cli.formatting import format_bytes
+from nvcodec.cli.limits import limit_options
 from nvcodec.cli.types import FrameRange, Seconds
 from nvcodec.video.selection import Selection
 
@@ -23,6 +25,7 @@ from nvcodec.video.selection import Selection
 @click.option("--start", type=Seconds(), help="Keep what begins at this time or later, e.g. 12.5 or 1:02.")
 @click.option("--end", type=Seconds(), help="Keep what begins before this time.")
 @click.option("--faststart", is_flag=True, help="Put a copy of the index in front, for reading over a network.")
+@limit_options
 @click.option("-y", "--overwrite", is_flag=True, help="Replace an existing output.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 @click.version_option(__version__, prog_name="nvcut")
@@ -36,6 +39,7 @@ def main(
     faststart: bool,
     overwrite: bool,
     quiet: bool,
+    limits: Limits,
 ) -> None:
     """Trim the .nvst file SOURCE to the chunks that hold a wanted frame.
 
@@ -45,7 +49,7 @@ def main(
     """
     first_frame, end_frame = frames or (None, None)
     selection = Selection(first_frame or 0, end_frame, start, end)
-    result = cut(source, output, selection, overwrite=overwrite, faststart=faststart)
+    result = cut(source, output, selection, overwrite=overwrite, faststart=faststart, limits=limits)
     if quiet:
         return
     for warning in result.warnings:
