@@ -19,7 +19,7 @@ from nvcodec.bitstream.reader import NvstReader
 from nvcodec.bitstream.wanted import wanted_chunks
 from nvcodec.bitstream.whole_file import whole_file
 from nvcodec.bitstream.writer import NvstWriter
-from nvcodec.errors import ConfigError, InputError, OutputError
+from nvcodec.errors import BitstreamError, ConfigError, InputError, OutputError
 from nvcodec.video.selection import Selection
 
 
@@ -125,7 +125,7 @@ def concatenate(
     if not sources:
         raise ConfigError("there are no files to join")
     with ExitStack() as stack:
-        readers = [stack.enter_context(NvstReader(source, limits)) for source in sources]
+        readers = [stack.enter_context(_open(source, limits)) for source in sources]
         for reader in readers[1:]:
             _require_same_stream(readers[0], reader)
         pieces = list(_pieces_in_a_row(readers))
@@ -142,6 +142,14 @@ def concatenate(
             is_complete=is_complete,
             warnings=tuple(_unfinished(reader) for reader in readers if not reader.is_complete),
         )
+
+
+def _open(source: str | Path, limits: Limits | None) -> NvstReader:
+    """A reader whose refusal says which of several files is refused."""
+    try:
+        return NvstReader(source, limits)
+    except BitstreamError as error:
+        raise type(error)(error.reason, f"{source}: {error.place}") from error
 
 
 def _pieces_in_a_row(readers: Sequence[NvstReader]) -> Iterator[Piece]:

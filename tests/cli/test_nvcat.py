@@ -59,3 +59,12 @@ def test_files_that_differ_are_refused_in_one_line(run_nvcat, nvst: Path, tmp_pa
     assert result.exit_code == 1
     assert result.stderr == f"nvcat: {other}: width is 32, but 64 in {nvst}\n"
     assert sorted(os.listdir(tmp_path)) == ["other.nvst", "two_scenes.y4m"]
+
+
+def test_a_refused_file_is_named(run_nvcat, nvst: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.nvst"
+    other.write_bytes(b"something else altogether, of some length" * 9)
+    result = run_nvcat(nvst, other, "-o", tmp_path / "joined.nvst")
+    assert result.exit_code == 1
+    assert f"{other}: file header at byte 0: not a .nvst file" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["other.nvst"]

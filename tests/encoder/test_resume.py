@@ -288,3 +288,17 @@ def test_a_file_that_another_encode_writes_is_not_resumed(source: Path, tmp_path
     result = encodes.tiny_encode(source, tmp_path / "a.nvst", progress=second)
     assert result.is_complete
     assert nvcodec.decode(tmp_path / "a.nvst", None, md5=True, device="cpu").num_frames == 12
+
+
+def test_a_front_index_of_a_resumed_file_is_made_anew(tmp_path: Path) -> None:
+    source, target, whole = encodes.two_scene_clip(tmp_path), tmp_path / "a.nvst", tmp_path / "whole.nvst"
+    encodes.tiny_encode(source, whole, faststart=True)
+    stopped = encodes.tiny_encode(source, target, should_stop=lambda: True, faststart=True)
+    assert not stopped.is_complete
+    encodes.tiny_encode(source, target, resume=True)
+    with NvstReader(target) as reader:
+        reader.verify()
+        assert (reader.has_front_index, reader.is_complete, reader.num_frames) == (True, True, 12)
+    # The first window of the stopped encode was trained for one iteration alone.
+    with NvstReader(whole) as reader:
+        assert (reader.has_front_index, reader.num_frames) == (True, 12)
