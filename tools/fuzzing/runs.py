@@ -14,6 +14,7 @@ from tools.fuzzing.damage import edits, examine, flips, truncations
 from tools.fuzzing.mutations import mutate
 from tools.fuzzing.reading import Record
 from tools.fuzzing.seeds import Seed
+from tools.vectors import faulty_bases
 
 COMPARED = 100
 """Every how many inputs the reference decoder is asked, too."""
@@ -23,9 +24,11 @@ REPORT_S = 30.0
 
 
 def load_seeds(folder: Path, max_bytes: int) -> list[Seed]:
-    """The sound files of a folder that are small enough to be read often."""
-    paths = [path for path in sorted(folder.glob("*.nvst")) if path.stat().st_size <= max_bytes]
-    return [Seed.of(path.stem, path.read_bytes()) for path in paths]
+    """Sound files that are small enough to be read often: those of a folder, and those that faulty vectors come from."""
+    files = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.nvst"))}
+    bases = (faulty_bases.finished, faulty_bases.front, faulty_bases.two, faulty_bases.nerv, faulty_bases.enerv)
+    files |= {make.__name__: make() for make in (*bases, faulty_bases.bell, faulty_bases.own)}
+    return [Seed.of(name, data) for name, data in files.items() if len(data) <= max_bytes]
 
 
 def run_damage(seeds: Sequence[Seed], num_edits: int, random_seed: int) -> Record:
