@@ -4,8 +4,8 @@ python -m tools.fuzz_decode damage             every truncation, every flipped b
 python -m tools.fuzz_decode forge --runs N     mutations behind right checksums, chosen at random
 python -m tools.fuzz_decode guide --runs N     the same mutations, guided by coverage (needs atheris)
 
-The files are the small ones of tests/conformance/valid and those that the faulty ones are made from. The exit status is 1 if something was found that must not be;
-the inputs that show it are written to the folder of --findings.
+The files are the small ones of tests/conformance/valid and those that the faulty ones are made from. The exit status is
+1 if something was found that must not be; the inputs that show it are written to the folder of --findings.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import numpy as np
 from nvcodec.bitstream import ChunkContent, NvstReader, WindowContent
 from nvcodec.bitstream.headers import BOX_HEADER, FILE_HEADER
 from nvcodec.errors import BitstreamError
-from tools.fuzzing.reading import LIMITS, Record, Windows, read_all
+from tools.fuzzing.reading import LIMITS, Record, Windows, passes_verification, read_all
 from tools.fuzzing.seeds import Seed
 
 
@@ -68,19 +68,11 @@ def examine(seed: Seed, damaged: bytes, record: Record) -> None:
         return
     with NvstReader(io.BytesIO(damaged), LIMITS) as reader:
         is_finished = reader.is_finished
-        is_sound = _passes_verification(reader)
+        is_sound = passes_verification(reader)
     if not _is_beginning(windows, seed) or (is_finished and len(windows) != len(seed.windows)):
         record.findings.append(("damage changed what is read", damaged))
     if is_finished and is_sound:
         record.findings.append(("damage passes a full verification", damaged))
-
-
-def _passes_verification(reader: NvstReader) -> bool:
-    try:
-        reader.verify()
-    except BitstreamError:
-        return False
-    return True
 
 
 def _is_beginning(windows: Windows, seed: Seed) -> bool:

@@ -24,7 +24,7 @@ REPORT_S = 30.0
 
 
 def load_seeds(folder: Path, max_bytes: int) -> list[Seed]:
-    """Sound files that are small enough to be read often: those of a folder, and those that faulty vectors come from."""
+    """Sound files small enough to be read often: those of a folder, and those that faulty vectors come from."""
     files = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.nvst"))}
     bases = (faulty_bases.finished, faulty_bases.front, faulty_bases.two, faulty_bases.nerv, faulty_bases.enerv)
     files |= {make.__name__: make() for make in (*bases, faulty_bases.bell, faulty_bases.own)}
