@@ -67,7 +67,7 @@ def disagreement(data: bytes, windows: Windows | None) -> str | None:
 
 
 def _has_another_index_in_front(data: bytes) -> bool:
-    """Whether indx and INDX differ: the codec goes by the first and the reference by the second, as clause 16 allows."""
+    """Whether indx and INDX differ: the codec goes by the first, the reference by the second, as clause 16 allows."""
     try:
         with NvstReader(io.BytesIO(data), LIMITS) as reader:
             return reader.has_front_index and not passes_verification(reader)
