@@ -15,7 +15,7 @@ _PRINTABLE = range(0x20, 0x7F)
 _UPPER_CASE = range(ord("A"), ord("Z") + 1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BoxHeader:
     """A box's header, checked, and where it lies.
 

@@ -12,7 +12,7 @@ from nvcodec.bitstream.index import parse_front_index, parse_index, parse_traile
 from nvcodec.bitstream.masks import BoolArray
 from nvcodec.bitstream.payloads import parse_chunk, parse_shared, parse_stream, parse_window, parse_window_mask
 from nvcodec.bitstream.reader import NvstReader
-from nvcodec.bitstream.scan import ForwardFile, iter_boxes
+from nvcodec.bitstream.scan import ForwardFile, Scanner, iter_boxes
 
 
 def dump(reader: NvstReader) -> Iterator[str]:
@@ -38,8 +38,9 @@ def traced_boxes(reader: NvstReader) -> Iterator[tuple[Box, Cursor]]:
     Raises:
         BitstreamError: a box is damaged.
     """
-    parser = _BoxParser(reader)
+    parser, scanner = _BoxParser(reader), Scanner(reader.limits, reader.header)
     for box in iter_boxes(ForwardFile(reader.source), reader.limits):
+        scanner.add(box)
         yield box, parser.parse(box)
 
 

@@ -193,7 +193,7 @@ def _write(
             copy_window(writer, window)
         writer.finish(is_complete)
     if faststart:
-        add_front_index(target)
+        add_front_index(target, readers[0].limits)
     return target.stat().st_size
 
 

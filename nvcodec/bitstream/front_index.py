@@ -9,14 +9,19 @@ from typing import BinaryIO
 from nvcodec.bitstream.boxes import pack_box, pack_file_header
 from nvcodec.bitstream.headers import BOX_HEADER, TRAILER, BoxType
 from nvcodec.bitstream.index import Index, WindowEntry, pack_front_index, pack_index, pack_trailer
+from nvcodec.bitstream.limits import Limits
 from nvcodec.bitstream.reader import NvstReader
 from nvcodec.bitstream.scan import ForwardFile, iter_boxes
 from nvcodec.bitstream.whole_file import whole_file
 from nvcodec.errors import ConfigError, OutputError
 
 
-def add_front_index(path: Path) -> None:
+def add_front_index(path: Path, limits: Limits | None = None) -> None:
     """Replace a finished file by its copy with the index in front, once that copy is whole.
+
+    Args:
+        path: of the file.
+        limits: what it may ask for; None for the defaults.
 
     Raises:
         ConfigError: the file is not finished.
@@ -24,7 +29,7 @@ def add_front_index(path: Path) -> None:
         OutputError: there is no room for the copy; the file stays as it is.
     """
     try:
-        with whole_file(path, overwrite=True) as file, NvstReader(path) as reader:
+        with whole_file(path, overwrite=True) as file, NvstReader(path, limits) as reader:
             write_with_front_index(reader, file)
     except OutputError as error:
         reason = f"is whole, but a copy with the index in front could not be written: {error.reason}"
@@ -68,6 +73,27 @@ def write_with_front_index(reader: NvstReader, file: BinaryIO) -> None:
         sequence += 1
         if box.header.box_type == BoxType.STREAM:
             file.write(pack_box(BoxType.FRONT_INDEX, sequence, pack_front_index(index, file_bytes)))
+            sequence += 1
+
+
+def write_without_indexes(reader: NvstReader, file: BinaryIO) -> None:
+    """Copy a file up to its index, and without a copy of it in front: an unfinished file with the same windows.
+
+    Args:
+        reader: of the file.
+        file: binary file, written from its current position.
+
+    Raises:
+        BitstreamError: a box is damaged.
+        OSError: the file cannot be written.
+    """
+    file.write(pack_file_header())
+    sequence = 0
+    for box in iter_boxes(ForwardFile(reader.source), reader.limits):
+        if box.header.box_type == BoxType.INDEX:
+            return
+        if box.header.box_type != BoxType.FRONT_INDEX:
+            file.write(pack_box(box.header.type_code, sequence, box.payload))
             sequence += 1
 
 

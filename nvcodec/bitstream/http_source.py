@@ -155,14 +155,12 @@ class HttpSource(ByteSource):
     def _parse_url(self, url: str) -> _Target:
         try:
             parts = urlsplit(url)
-            port = parts.port
+            port, path, authorization = parts.port, _request_path(parts), _authorization(parts)
         except ValueError as error:
-            raise self._error(str(error)) from error
+            raise self._error(f"not an address: {error}") from error
         if parts.scheme not in _PORTS or not parts.hostname:
             raise self._error("not an http or https address with a host")
-        return _Target(
-            parts.scheme, parts.hostname, port or _PORTS[parts.scheme], _request_path(parts), _authorization(parts)
-        )
+        return _Target(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], path, authorization)
 
     def _error(self, reason: str) -> InputError:
         return InputError(reason, self.name)

@@ -39,6 +39,11 @@ class ChunkEntry(ChunkTimes):
     offset: int
     box_bytes: int
 
+    @property
+    def end_frame(self) -> int:
+        """The first frame behind it."""
+        return self.first_frame + self.num_frames
+
 
 @dataclass(frozen=True)
 class WindowEntry:

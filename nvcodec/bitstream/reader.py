@@ -44,19 +44,20 @@ class NvstReader:
     Args:
         source: path, ``http://`` or other address, bytes, or seekable binary file object (which stays open).
         limits: what to refuse.
+        index: where the windows lie, if the caller knows; None: what the file says.
 
     Raises:
         InputError: the file cannot be read.
         BitstreamError: it is not a .nvst file, is damaged, or is over a limit.
     """
 
-    def __init__(self, source: Readable, limits: Limits | None = None) -> None:
+    def __init__(self, source: Readable, limits: Limits | None = None, *, index: Index | None = None) -> None:
         self._source = open_byte_source(source)
         self._limits = limits or Limits()
         try:
             self.header = self._read_front()
             self._front_index = self._find_front_index()
-            self.is_finished, self._index = self._find_index()
+            self.is_finished, self._index = self._find_index() if index is None else (False, index)
         except BaseException:
             self._source.close()
             raise

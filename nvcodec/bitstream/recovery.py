@@ -240,8 +240,12 @@ class RecoveryReader:
             if numbers and max(numbers) not in self._found.doubtful:
                 return parse_index(self._read_box(max(numbers)).cursor(), self._limits, 0, _MAX_OFFSET)
             front = self._found.by_sequence.get(_FRONT_INDEX_SEQUENCE)
-            if front is not None and front.box_type == BoxType.FRONT_INDEX:
-                return parse_front_index(self._read_box(_FRONT_INDEX_SEQUENCE).cursor(), self._limits, 0)[0]
+            is_sound = front is not None and _FRONT_INDEX_SEQUENCE not in self._found.doubtful
+            if not numbers and is_sound and front is not None and front.box_type == BoxType.FRONT_INDEX:
+                box = self._read_box(_FRONT_INDEX_SEQUENCE)
+                index, file_bytes = parse_front_index(box.cursor(), self._limits, 0)
+                # It is about a file of this length, not about one to which windows were added.
+                return index if file_bytes == self._source.size else None
         except BitstreamError:
             pass
         return None
@@ -263,7 +267,7 @@ class RecoveryReader:
     def _has_ended(self, sequence: int) -> bool:
         """Whether nothing but a damaged index can stand between box ``sequence`` and the trailer."""
         boxes = self._found.by_sequence
-        while sequence in boxes and boxes[sequence].box_type != BoxType.TRAILER:
+        while sequence in boxes and not boxes[sequence].is_critical:
             sequence += 1
         return any(number in boxes and boxes[number].box_type == BoxType.TRAILER for number in (sequence, sequence + 1))
 

@@ -246,7 +246,7 @@ class Scanner:
         values, pts, durations = parse_chunk_times(box.cursor(), window.header)
         if values["chunk_idx"] != len(window.chunks):
             raise MalformedError(f"chunk {values['chunk_idx']} in the place of {len(window.chunks)}", box.header.place)
-        first_frame = self._num_frames + sum(chunk.num_frames for chunk in window.chunks)
+        first_frame = window.chunks[-1].end_frame if window.chunks else self._num_frames
         entry = ChunkEntry(
             num_frames=len(pts),
             first_pts=int(pts[0]),

@@ -136,6 +136,8 @@ class _Pipe:
                 piece = self._file.read(min(size, _PIECE_BYTES))
             except (OSError, ValueError) as error:
                 raise InputError(getattr(error, "strerror", None) or str(error), "stream") from error
+            if piece is None:
+                raise InputError("has no bytes yet, and does not wait for them", "stream")
             if not piece:
                 break
             pieces.append(piece)

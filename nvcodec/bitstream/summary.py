@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from nvcodec.bitstream.reader import NvstReader
+from nvcodec.bitstream.reader import PARTS, NvstReader
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,8 @@ def summarize(reader: NvstReader) -> StreamSummary:
     windows = tuple(summarize_window(reader, window_idx) for window_idx in range(len(reader.windows)))
     chunks = [chunk for window in reader.windows for chunk in window.chunks]
     duration = time_base * (chunks[-1].end_pts - chunks[0].first_pts) if chunks else 0
-    parts = reader.bytes_by_part()
+    parts = {part: sum(window.bytes_by_part[part] for window in windows) for part in PARTS}
+    parts["overhead"] += reader.file_bytes - sum(parts.values())
     return StreamSummary(
         name=reader.source.name,
         is_finished=reader.is_finished,

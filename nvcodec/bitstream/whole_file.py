@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,14 +33,18 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         raise OutputError("is not a regular file", str(path))
     if path.exists() and not overwrite:
         raise OutputError("already exists; use -y to overwrite it", str(path))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # A link keeps pointing where it does.
+    final = path.resolve()
+    temporary = final.with_name(f".{final.name}.{os.getpid()}.part")
     with writing_reported(path):
         try:
             with open(temporary, "wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            if final.exists():
+                shutil.copymode(final, temporary)
+            os.replace(temporary, final)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise

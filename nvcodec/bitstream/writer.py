@@ -100,6 +100,11 @@ class NvstWriter:
         """Bytes written so far."""
         return self._offset
 
+    @property
+    def index(self) -> Index:
+        """Where the windows written so far lie."""
+        return self._make_index(is_complete=False)
+
     def write_metadata(self, metadata: Mapping[str, str]) -> None:
         """Write descriptive text; once, before the first window.
 
@@ -188,14 +193,14 @@ class NvstWriter:
         if self._is_finished:
             raise MalformedError("the file is finished", "finish")
         index_offset = self._offset
-        self._write_box(BoxType.INDEX, pack_index(self._index(is_complete)))
+        self._write_box(BoxType.INDEX, pack_index(self._make_index(is_complete)))
         file_bytes = self._offset + BOX_HEADER.size + TRAILER.size
         trailer = pack_trailer(index_offset, self._offset - index_offset, file_bytes)
         self._write_box(BoxType.TRAILER, trailer)
         self._flush()
         self._is_finished = True
 
-    def _index(self, is_complete: bool) -> Index:
+    def _make_index(self, is_complete: bool) -> Index:
         return Index(tuple(self._windows), file_level(self._levels), is_complete)
 
     def _check_header(self, header: WindowHeader) -> None:

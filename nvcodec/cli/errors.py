@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
 
+from nvcodec.cli.formatting import printable
 from nvcodec.errors import NvcodecError
 
 P = ParamSpec("P")
@@ -42,6 +44,9 @@ def report_errors(command: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # What a file says need not fit into the terminal's encoding.
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return command(*args, **kwargs)
         except NvcodecError as error:
@@ -68,5 +73,5 @@ def _name() -> str | None:
 
 
 def _fail(name: str | None, message: str, exit_code: int) -> NoReturn:
-    click.echo(f"{name or 'nvcodec'}: {' '.join(message.split())}", err=True)
+    click.echo(f"{name or 'nvcodec'}: {printable(' '.join(message.split()))}", err=True)
     sys.exit(exit_code)

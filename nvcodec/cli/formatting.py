@@ -31,3 +31,8 @@ def format_count(count: int) -> str:
     if count < 1000**2:
         return f"{count / 1000:.1f} k"
     return f"{count / 1000**2:.2f} M"
+
+
+def printable(text: str) -> str:
+    """Text that may come from a file, without what a terminal would take for control sequences."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)

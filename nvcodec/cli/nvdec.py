@@ -62,6 +62,8 @@ def main(
     """Decode the .nvst file SOURCE, a path, an address such as https://… or - for standard input, into a video."""
     if output is None and not (md5 or verify):
         raise click.UsageError("nothing to do: give an output with -o, or --md5, or --verify")
+    if verify and recover:
+        raise click.UsageError("--verify wants a sound file and --recover a damaged one: give one of them")
     if verify:
         digest = _verify(source, limits, is_read_again=output is not None or md5)
         click.echo(f"INTEGERS={digest}", err=output == "-")

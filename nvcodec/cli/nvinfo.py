@@ -12,6 +12,7 @@ from nvcodec.bitstream.limits import Limits
 from nvcodec.bitstream.reader import NvstReader
 from nvcodec.bitstream.summary import ChunkSummary, StreamSummary, WindowSummary, summarize
 from nvcodec.cli.errors import OneLineCommand, report_errors
+from nvcodec.cli.formatting import printable
 from nvcodec.cli.limits import limit_options
 
 
@@ -46,13 +47,8 @@ def _page(summary: StreamSummary, with_chunks: bool) -> str:
         blocks.append(_chunks_block(summary.windows))
     blocks.append(_bytes_block(summary))
     if summary.metadata:
-        blocks.append("\n".join(_printable(f"{key}: {value}") for key, value in summary.metadata.items()))
+        blocks.append("\n".join(printable(f"{key}: {value}") for key, value in summary.metadata.items()))
     return "\n\n".join(block for block in blocks if block)
-
-
-def _printable(text: str) -> str:
-    """Text of a file must not reach the terminal as control sequences."""
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def _stream_block(summary: StreamSummary) -> str:

@@ -29,7 +29,7 @@ class Quantity(click.ParamType[int]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read the number."""
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKmMgG]?)(?:i?[bB])?", str(value))
+        match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,15})?)\s*([kKmMgG]?)(?:i?[bB])?", str(value))
         if match is None:
             self.fail(f"{value!r} is not a number such as 1500000, 200k or 1.5M", param, ctx)
         return round(float(match[1]) * self._suffixes[match[2].lower()])
@@ -44,9 +44,9 @@ class ChunkLengthType(click.ParamType[ChunkLength]):
         """Read the length."""
         if isinstance(value, ChunkLength):
             return value
-        if match := re.fullmatch(r"(\d+(?:\.\d+)?)s", str(value)):
+        if match := re.fullmatch(r"(\d{1,9}(?:\.\d{1,15})?)s", str(value)):
             return ChunkLength(None, float(match[1]))
-        if match := re.fullmatch(r"(\d+)f?", str(value)):
+        if match := re.fullmatch(r"(\d{1,9})f?", str(value)):
             return ChunkLength(int(match[1]), None)
         self.fail(f"{value!r} is neither seconds (5s) nor frames (120)", param, ctx)
 
@@ -60,7 +60,7 @@ class FrameRange(click.ParamType[tuple[int | None, int | None]]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int | None, int | None]:
         """Read the range."""
-        match = re.fullmatch(r"(\d*):(\d*)", str(value))
+        match = re.fullmatch(r"(\d{0,15}):(\d{0,15})", str(value))
         if match is None:
             self.fail(f"{value!r} is not a range of frames such as 0:100, 50: or :20", param, ctx)
         first, end = (int(number) if number else None for number in match.groups())
@@ -74,7 +74,7 @@ class Seconds(click.ParamType[float]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Read the time, in seconds."""
-        match = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)", str(value))
+        match = re.fullmatch(r"(?:(?:(\d{1,9}):)?(\d{1,9}):)?(\d{1,9}(?:\.\d{0,15})?)", str(value))
         if match is None:
             self.fail(f"{value!r} is not a time such as 12.5, 1:02.5 or 1:00:02.5", param, ctx)
         hours, minutes, seconds = match.groups()

@@ -165,6 +165,9 @@ def _as_stream(source: Readable) -> BinaryIO | None:
     """The source as what can only be read from front to back, None if it can be searched."""
     if isinstance(source, (str, os.PathLike)):
         return sys.stdin.buffer if os.fspath(source) == STANDARD_INPUT else None
-    if isinstance(source, (bytes, bytearray, memoryview)) or source.seekable():
+    if isinstance(source, (bytes, bytearray, memoryview)):
         return None
-    return source
+    # Text files have an encoding.
+    if not hasattr(source, "read") or hasattr(source, "encoding"):
+        raise ConfigError(f"{type(source).__name__} is no path, no address, no bytes and no binary file", "source")
+    return None if source.seekable() else source

@@ -13,13 +13,13 @@ import numpy as np
 import torch
 
 from nvcodec.bitstream import NvstReader, NvstWriter, StreamHeader, WrittenPart
-from nvcodec.bitstream.front_index import add_front_index
+from nvcodec.bitstream.front_index import add_front_index, write_without_indexes
 from nvcodec.decoder.device import describe_device, memory_errors_reported, resolve_device
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.metadata import file_metadata
 from nvcodec.encoder.output import PartialFile, writing_reported
 from nvcodec.encoder.progress import EncodeProgress, EncodeResult, Stage, WindowReport
-from nvcodec.encoder.resume import Leftover, another_source, find_leftover, require_same_window
+from nvcodec.encoder.resume import Leftover, another_source, damage_reported, find_leftover, require_same_window
 from nvcodec.encoder.verification import measure_window, report_window, require_written
 from nvcodec.encoder.window_encoding import (
     WindowJob,
@@ -29,7 +29,7 @@ from nvcodec.encoder.window_encoding import (
     quantize_window,
     train,
 )
-from nvcodec.errors import ConfigError
+from nvcodec.errors import ConfigError, OutputError
 from nvcodec.sharing.windows import Window, WindowPlan, iter_windows
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.fit import FitProgress
@@ -97,10 +97,13 @@ def encode(
         torch.set_num_threads(config.threads)
     with ExitStack() as stack:
         video = source if isinstance(source, VideoSource) else stack.enter_context(open_source(source))
+        _require_different_files(video.name, target, recon)
         output = stack.enter_context(PartialFile(Path(target), overwrite=overwrite, resume=resume))
         header = StreamHeader(video.format, video.time_base, video.num_frames or 0)
         leftover = find_leftover(output, header, config) if resume else None
         if leftover is not None and leftover.is_complete and leftover.path == output.path:
+            if faststart and not leftover.has_front_index:
+                add_front_index(output.path)
             return _nothing_done(output.path, device)
         sink = None
         if recon is not None:
@@ -168,7 +171,7 @@ class _EncodeSession:
     def _take_over(self, leftover: Leftover, windows: Iterator[tuple[int, Window]]) -> NvstWriter:
         """Hold the windows that are there against the source, then make their file the output."""
         name = leftover.path.name
-        with NvstReader(leftover.path) as reader:
+        with damage_reported(leftover.path), NvstReader(leftover.path) as reader:
             for window_idx, window in itertools.islice(windows, leftover.num_windows):
                 require_same_window(reader.windows[window_idx], window, name)
                 with memory_errors_reported(f"window {window_idx}"):
@@ -179,7 +182,18 @@ class _EncodeSession:
             if self._frames_coded != reader.num_frames:
                 raise another_source(name, f"from frame {self._frames_coded} on")
             written = WrittenPart.of(reader)
-        self._output.go_on_from(leftover.path, written.num_bytes)
+            if leftover.has_front_index:
+                # Windows are going to be appended, about which a copy of the index in front would lie.
+                self._output.begin()
+                with writing_reported(self._output.path):
+                    write_without_indexes(reader, self._output.file)
+        if leftover.has_front_index:
+            self._output.sync()
+            with NvstReader(self._output.partial_path) as copy:
+                written = WrittenPart.of(copy)
+            self._output.mark_whole(written.num_bytes)
+        else:
+            self._output.go_on_from(leftover.path, written.num_bytes)
         return NvstWriter(self._output.file, self._header, written)
 
     def _encode_windows(self, writer: NvstWriter, windows: Iterator[tuple[int, Window]]) -> bool:
@@ -207,7 +221,7 @@ class _EncodeSession:
         with writing_reported(self._output.path):
             writer.write_window(content, chunks)
         self._output.sync()
-        with NvstReader(self._output.partial_path) as reader:
+        with NvstReader(self._output.partial_path, index=writer.index) as reader:
             require_written(reader, content, chunks)
             report = measure_window(reader, window_idx, job.chunks, self._device, self._sink)
         self._output.mark_whole(writer.num_bytes)
@@ -294,6 +308,25 @@ def window_plan(config: EncoderConfig, video: VideoSource) -> WindowPlan:
     return WindowPlan(
         chunk_frames=min(chunk_frames, max_frames), max_frames=max_frames, fixed_chunks=config.fixed_chunks
     )
+
+
+def _require_different_files(source: str, target: str | Path, recon: str | Path | None) -> None:
+    """Check that no output replaces the source or the other output.
+
+    Raises:
+        OutputError: two of them are one file.
+    """
+    for output, others in ((target, (source,)), (recon, (source, target))):
+        for other in others:
+            if output is not None and _is_same_file(Path(output), Path(other)):
+                raise OutputError("would replace " + ("the source" if other is source else "the output"), str(output))
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other) if one.exists() and other.exists() else one.absolute() == other.absolute()
+    except (OSError, ValueError):
+        return False
 
 
 def _nothing_done(path: Path, device: torch.device) -> EncodeResult:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,17 +71,28 @@ def another_source(name: str, where: str) -> InputError:
 def _inspect(path: Path, header: StreamHeader, config: EncoderConfig) -> Leftover | None:
     if not path.exists():
         return None
-    try:
-        with NvstReader(path) as reader:
+    with damage_reported(path):
+        try:
+            reader = NvstReader(path)
+        except TruncatedError:
+            if path.stat().st_size < FRONT_BYTES:
+                # It was broken off before its stream header stood there.
+                return None
+            raise
+        with reader:
             if not reader.windows:
                 return None
             _require_same_header(reader.header, header, path.name)
             require_same_metadata(reader.metadata, config, path.name)
             return Leftover(path, len(reader.windows), reader.is_complete, reader.has_front_index)
+
+
+@contextmanager
+def damage_reported(path: Path) -> Iterator[None]:
+    """Turn the refusal of a file that is to be continued into an ``OutputError`` about it."""
+    try:
+        yield
     except BitstreamError as error:
-        if isinstance(error, TruncatedError) and path.stat().st_size < FRONT_BYTES:
-            # It was broken off before its stream header stood there.
-            return None
         raise OutputError(f"cannot be continued: {error}", str(path)) from error
 
 

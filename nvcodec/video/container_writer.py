@@ -22,6 +22,8 @@ _PLAYABLE_FIRST = frozenset((".mp4", ".mov", ".m4v"))
 _BROADCAST = frozenset((".ts", ".m2ts", ".mts", ".m2t"))
 """Transport streams accept any codec and then forget which one it was."""
 _CONSTANT_RATE = frozenset((".avi",))
+_MAX_INT = 2**31 - 1
+_MAX_RATE_DENOMINATOR = 10**6
 _IMAGE_MUXERS = frozenset(("image2", "image2pipe", "apng", "gif", "webp"))
 
 
@@ -58,14 +60,17 @@ class ContainerWriter:
         self._format = format
         self._place = path.suffix
         self._has_constant_rate = path.suffix.lower() in _CONSTANT_RATE
-        self._time_base = 1 / average_rate if self._has_constant_rate else time_base
+        rate = average_rate.limit_denominator(_MAX_RATE_DENOMINATOR)
+        if not 0 < rate.numerator <= _MAX_INT:
+            raise ConfigError(f"{float(average_rate):g} frames per second cannot be stored; try .y4m", "output")
+        self._time_base = 1 / rate if self._has_constant_rate else time_base
         self._num_frames = 0
         self._durations: dict[int, int] = {}
         if self._has_constant_rate:
             self.warnings.append(f"{path.suffix} holds no variable times; frames are evenly spaced")
         self._container = _open_container(path, self._time_base)
         try:
-            self._stream = self._add_stream(average_rate)
+            self._stream = self._add_stream(rate)
         except BaseException:
             self._container.close()
             raise
@@ -94,14 +99,14 @@ class ContainerWriter:
             packet.duration = self._durations.pop(packet.pts)
             self._container.mux(packet)
 
-    def _add_stream(self, average_rate: Fraction) -> Any:
+    def _add_stream(self, rate: Fraction) -> Any:
         has_aspect = self._format.sample_aspect_num not in (0, self._format.sample_aspect_den)
         for codec in _codecs_for(self._place.lower(), has_aspect):
             pix_fmt = _codec_pix_fmt(codec, self._format)
             if pix_fmt is None:
                 continue
             try:
-                stream: Any = self._container.add_stream(codec.name, rate=average_rate, options=codec.options)
+                stream: Any = self._container.add_stream(codec.name, rate=rate, options=codec.options)
             except ValueError:
                 continue  # the container does not take this codec
             self._set_up(stream, pix_fmt)

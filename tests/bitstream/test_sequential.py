@@ -187,3 +187,15 @@ def test_a_stream_that_cannot_be_read_is_an_input_error() -> None:
 
     with pytest.raises(InputError, match="Input/output error"):
         SequentialReader(Broken(b""))  # type: ignore[arg-type]
+
+
+def test_a_pipe_that_does_not_wait_is_refused() -> None:
+    class Impatient(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def read(self, size: int = -1) -> None:  # type: ignore[override]
+            return None
+
+    with pytest.raises(InputError, match="does not wait"):
+        SequentialReader(Impatient())  # type: ignore[arg-type]

@@ -6,11 +6,14 @@ import json
 import numpy as np
 import pytest
 
+from nvcodec.bitstream.boxes import pack_box
 from nvcodec.bitstream.dump import dump
 from nvcodec.bitstream.front_index import write_with_front_index
-from nvcodec.bitstream.headers import RECORDS
+from nvcodec.bitstream.headers import RECORDS, BoxType
+from nvcodec.bitstream.index import pack_trailer
 from nvcodec.bitstream.summary import summarize
-from tests.bitstream.nvst_samples import HNERV, make_file, make_window, open_bytes, three_windows
+from nvcodec.errors import MalformedError
+from tests.bitstream.nvst_samples import HNERV, box_positions, make_file, make_window, open_bytes, three_windows
 
 
 def test_summary_of_three_windows() -> None:
@@ -51,3 +54,16 @@ def test_the_dump_shows_every_declared_field() -> None:
             continue
         assert record.name in lines
         assert {part.name for part in record.parts} <= shown
+
+
+def test_the_dump_of_boxes_out_of_order_is_refused() -> None:
+    """A file that is read by its index may hold anything elsewhere."""
+    data = make_file([], is_complete=False)
+    boxes = box_positions(data)
+    stray = pack_box(BoxType.MASK, 1, bytes(4))
+    index = data[boxes[-2][1] : boxes[-1][1]]
+    offset = boxes[-2][1] + len(stray)
+    trailer = pack_trailer(offset, len(index), len(data) + len(stray))
+    reader = open_bytes(data[: boxes[-2][1]] + stray + index + pack_box(BoxType.TRAILER, 3, trailer))
+    with pytest.raises(MalformedError):
+        list(dump(reader))

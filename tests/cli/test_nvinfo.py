@@ -131,3 +131,9 @@ def test_neither_torch_nor_av_is_loaded() -> None:
     code = "import sys, nvcodec.cli.nvinfo; print(sorted({'torch', 'av'} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_the_terminal_is_told_no_control_sequences_by_errors(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, [str(tmp_path / "\x1b[2Jno.nvst")])
+    assert result.exit_code == 1
+    assert "\x1b" not in result.stderr and "\\x1b[2Jno.nvst" in result.stderr

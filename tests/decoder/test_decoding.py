@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import os
 import struct
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +15,11 @@ import pytest
 
 from nvcodec.bitstream import NvstReader
 from nvcodec.decoder.decoding import DecodeProgress, decode
-from nvcodec.errors import BitstreamError, ConfigError, InputError, OutputError
+from nvcodec.errors import BitstreamError, ConfigError, InputError, NvcodecError, OutputError
 from nvcodec.video.frame import Frame
 from nvcodec.video.selection import Selection
 from tests import clips, encodes
+from tests.bitstream.nvst_samples import STREAM, make_file, make_window
 
 CHUNK_FRAMES = 3
 
@@ -297,3 +300,23 @@ def test_nothing_to_recover_is_an_error(two_windows: Path, tmp_path: Path) -> No
     with pytest.raises(ConfigError, match="a stream cannot be searched"):
         decode(Pipe(data), tmp_path / "a.y4m", recover=True, device="cpu")
     assert os.listdir(tmp_path) == ["damaged.nvst"]
+
+
+@pytest.mark.parametrize("source", [5, io.StringIO("text")])
+def test_what_is_no_source_is_refused(source: object) -> None:
+    with pytest.raises(ConfigError, match="no path, no address"):
+        decode(source, None, md5=True)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".avi", ".mp4"])
+@pytest.mark.parametrize("time_base", [Fraction(2**31 - 1, 1), Fraction(1, 2**31 - 1)])
+def test_odd_rates_are_stored_or_refused(tmp_path: Path, suffix: str, time_base: Fraction) -> None:
+    window, chunks = make_window(lengths=(2,))
+    durations = np.full(2, 4294967291, np.int64)
+    pts = np.array([0, 4294967291], np.int64)
+    odd = dataclasses.replace(chunks[0], pts=pts, durations=durations)
+    data = make_file([(window, [odd])], stream=dataclasses.replace(STREAM, time_base=time_base))
+    try:
+        decode(data, tmp_path / f"a{suffix}", device="cpu")
+    except NvcodecError:
+        assert not list(tmp_path.iterdir())

@@ -302,3 +302,49 @@ def test_a_front_index_of_a_resumed_file_is_made_anew(tmp_path: Path) -> None:
     # The first window of the stopped encode was trained for one iteration alone.
     with NvstReader(whole) as reader:
         assert (reader.has_front_index, reader.num_frames) == (True, 12)
+
+
+def test_a_resumed_file_with_a_front_index_is_sound_at_every_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = encodes.two_scene_clip(tmp_path), tmp_path / "a.nvst"
+    encodes.tiny_encode(source, target, should_stop=lambda: True, faststart=True)
+
+    def full(path: Path) -> None:
+        raise OutputError("no space left on the disk", str(path))
+
+    monkeypatch.setattr("nvcodec.encoder.pipeline.add_front_index", full)
+    with pytest.raises(OutputError, match="no space"):
+        encodes.tiny_encode(source, target, resume=True)
+    monkeypatch.undo()
+    with NvstReader(target) as reader:
+        reader.verify()
+        assert (reader.has_front_index, reader.is_complete) == (False, True)
+    encodes.tiny_encode(source, target, resume=True, faststart=True)
+    with NvstReader(target) as reader:
+        reader.verify()
+        assert (reader.has_front_index, reader.is_complete) == (True, True)
+
+
+@pytest.mark.parametrize("output", ["target", "recon", "both"])
+def test_no_output_replaces_the_source_or_another(tmp_path: Path, output: str) -> None:
+    source = encodes.two_scene_clip(tmp_path)
+    before = source.read_bytes()
+    target = source if output == "target" else tmp_path / "a.nvst"
+    recon = {"target": None, "recon": source, "both": target}[output]
+    with pytest.raises(OutputError, match="would replace"):
+        encodes.tiny_encode(source, target, recon=recon, overwrite=True)
+    assert source.read_bytes() == before
+
+
+def test_damage_found_while_windows_are_taken_over_is_told_with_the_file(tmp_path: Path) -> None:
+    source, target = encodes.two_scene_clip(tmp_path), tmp_path / "a.nvst"
+    encodes.tiny_encode(source, target, should_stop=lambda: True)
+    with NvstReader(target) as reader:
+        place = reader.windows[0].chunks[0].offset + 40
+    data = bytearray(target.read_bytes())
+    data[place] ^= 1
+    target.write_bytes(data)
+    with pytest.raises(OutputError, match=r"a\.nvst: cannot be continued: CHNK box at byte"):
+        encodes.tiny_encode(source, target, resume=True)
+    assert target.read_bytes() == data
