@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from nvcodec.bitstream import ChunkContent, Limits, MissingFrames, NvstReader, RecoveryReader
 from nvcodec.bitstream.boxes import pack_box
+from nvcodec.bitstream.front_index import write_with_front_index
 from nvcodec.bitstream.headers import BOX_HEADER, CHUNK, FILE_HEADER, SECTION, STREAM, WINDOW, WINDOW_PART, BoxType
 from nvcodec.bitstream.resync import shift_crcs
 from nvcodec.errors import BitstreamError, ChecksumError, LimitError, MalformedError, UnsupportedError
@@ -258,6 +259,30 @@ def test_windows_that_contradict_each_other_are_not_both_believed() -> None:
     data = make_file(CONTENTS, is_finished=False)
     found, _ = recovered(with_payload(data, BoxType.WINDOW, field_setter(WINDOW, "window_idx", 0), 1))
     assert set(found) == {(0, 0), (0, 1), (2, 0), (2, 1)}
+
+
+def test_a_last_window_that_is_refused_is_missing_though_the_index_is_damaged() -> None:
+    data = make_file(three_windows())
+    data = with_payload(data, BoxType.WINDOW, field_setter(WINDOW, "coder", 7), which=2)
+    index = next(offset for box_type, offset, _ in box_positions(data) if box_type == BoxType.INDEX)
+    _, missing = recovered(flip(data, index + BOX_HEADER.size))
+    assert [(part.first_frame, part.end_frame) for part in missing] == [(6, None)]
+
+
+def test_a_front_index_from_before_windows_were_added_is_not_believed() -> None:
+    windows = three_windows()
+    short, file = make_file(windows[:1]), io.BytesIO()
+    with NvstReader(short) as reader:
+        write_with_front_index(reader, file)
+    first = file.getvalue()
+    boxes = [(kind, first[offset + BOX_HEADER.size : offset + size]) for kind, offset, size in box_positions(first)]
+    whole = make_file(windows, is_finished=False)
+    for kind, offset, size in box_positions(whole):
+        boxes.append((kind, whole[offset + BOX_HEADER.size : offset + size]))
+    added = boxes[:-2][: len(box_positions(first)) - 2] + boxes[len(box_positions(first)) + 6 :]
+    data = first[: FILE_HEADER.size] + b"".join(pack_box(kind, idx, load) for idx, (kind, load) in enumerate(added))
+    chunks, missing = recovered(data)
+    assert (len(chunks), missing) == (6, ())
 
 
 def fake_header(payload_bytes: int, sequence: int) -> bytes:
