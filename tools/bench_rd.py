@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from nvcodec.decoder.device import keep_freed_memory
@@ -42,27 +43,28 @@ def main() -> int:
     try:
         if options.summary:
             summarize(options.summary, options.anchor)
-        else:
-            run(options)
+            return 0
+        return int(run(options) > 0)
     except NvcodecError as error:
         print(f"bench_rd: {error}", file=sys.stderr)
         return 1
-    return 0
 
 
-def run(options: argparse.Namespace) -> None:
-    """Fill the table."""
+def run(options: argparse.Namespace) -> int:
+    """Fill the table; returns the number of points that failed."""
     keep_freed_memory()
     bench = SETS[options.set]
     table = Table(options.out / "points.csv")
     points = bench.points(tuple(options.codecs))
+    num_failed = 0
     for source in find_clips(options.clips)[: bench.num_clips]:
         num_frames = options.frames or bench.num_frames
         clip = prepare_clip(source, options.out / "clips", bench.max_width, bench.max_height, num_frames)
-        run_points(clip, points, options.out / "streams", table)
+        num_failed += run_points(clip, points, options.out / "streams", table, partial(print, flush=True))
     for row in table.rows:
         if row.curve.startswith(OURS) and row.encode_s < bench.min_encode_s:
             print(f"{row.key}: encoded in {row.encode_s:.0f} s; the set is meant for {bench.min_encode_s:g} s or more")
+    return num_failed
 
 
 def summarize(folder: Path, anchor: str | None) -> None:

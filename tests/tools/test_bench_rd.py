@@ -8,10 +8,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from nvcodec.bitstream.network_spec import Backbone
+from nvcodec.encoder.sizing import window_network
 from nvcodec.errors import ConfigError, InputError
 from nvcodec.video.format import ChromaSubsampling, VideoFormat
 from nvcodec.video.frame import Frame
@@ -22,7 +24,7 @@ from tools.rd.measuring import measure
 from tools.rd.ours import OurPoint
 from tools.rd.points import Encoding, Point
 from tools.rd.running import run_points
-from tools.rd.sets import CODECS, SETS
+from tools.rd.sets import CODECS, OURS, SETS
 from tools.rd.summary import METRICS, curves_of, delta, write_summary
 from tools.rd.table import Row, Table
 
@@ -95,6 +97,15 @@ def test_an_encode_that_was_not_measured_is_not_repeated(run: Callable[[Point], 
     assert (point.num_encodes, row.encode_s, row.device) == (1, 12.5, "copier")
 
 
+def test_a_point_that_fails_does_not_end_the_run(clip: Clip, tmp_path: Path) -> None:
+    lines: list[str] = []
+    too_small = OurPoint(Backbone.HNERV, 0.5, "draft", epochs=1, seed=0, interval=6, bpp=0.001)
+    table = Table(tmp_path / "points.csv")
+    assert run_points(clip, [too_small, CopyPoint()], tmp_path / "streams", table, lines.append) == 1
+    assert "failed: parameter budget" in lines[0]
+    assert [row.curve for row in table.rows] == ["copy-default"]
+
+
 def test_a_row_that_was_cut_off_is_replaced(run: Callable[[Point], list[Row]], tmp_path: Path) -> None:
     run(CopyPoint())
     with open(tmp_path / "points.csv", "a") as file:
@@ -149,6 +160,19 @@ def test_a_conventional_encoder(codec: str, run: Callable[[Point], list[Row]], t
     (stream,) = (tmp_path / "streams").glob(f"*.{ENCODERS[codec].suffix}")
     assert stream.stat().st_size == row.video_bytes
     assert b"options" not in stream.read_bytes()
+    assert_decodes_from_last_keyframe(stream)
+
+
+def assert_decodes_from_last_keyframe(stream: Path) -> None:
+    """The bytes from there on are a stream of their own, of the same last frames."""
+    with av.open(str(stream)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    last = max(idx for idx, packet in enumerate(packets) if packet.is_keyframe)
+    tail = stream.with_stem("tail")
+    tail.write_bytes(b"".join(bytes(packet) for packet in packets[last:]))
+    frames = encodes.read_frames(tail)
+    encodes.assert_same_frames(frames, encodes.read_frames(stream)[-len(frames) :])
+    assert len(frames) == len(packets) - last
 
 
 def test_our_own_encoder(run: Callable[[Point], list[Row]]) -> None:
@@ -203,3 +227,13 @@ def test_the_points_of_a_set_are_distinct(name: str) -> None:
     assert len(set(points)) == len(points)
     assert {point.codec.split("-")[0] for point in points} == {"nvcodec", "x264", "x265", "svtav1"}
     assert {point.interval for point in points} == {SETS[name].interval, None}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_size_of_a_set_has_a_network(name: str) -> None:
+    bench = SETS[name]
+    lengths = [bench.interval] * (bench.num_frames // bench.interval)
+    for point in bench.points((OURS,)):
+        assert isinstance(point, OurPoint)
+        spec = window_network(point.config(), VideoFormat(bench.max_width, bench.max_height), lengths)
+        assert spec.num_parameters > 0

@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 
 from nvcodec.errors import InputError
-from nvcodec.video.format import ChromaSubsampling, ColorRange, VideoFormat
+from nvcodec.video.format import ChromaSubsampling, ColorRange, Plane, VideoFormat
 from nvcodec.video.frame import Frame
 from nvcodec.video.pixels import make_frame
 from nvcodec.video.sink import open_sink
@@ -93,7 +93,7 @@ def _convert(source: Path, target: Path, scale: str, num_frames: int) -> None:
                 sink.write(Frame(planes, frame_idx, 1))
 
 
-def _planes_of_420(frame: Frame, video_format: VideoFormat) -> tuple:
+def _planes_of_420(frame: Frame, video_format: VideoFormat) -> tuple[Plane, ...]:
     picture: av.VideoFrame = make_frame(frame.planes, video_format).reformat(format="yuv420p")
     samples, width, height = picture.to_ndarray().ravel(), picture.width, picture.height
     luma, chroma = width * height, width * height // 4

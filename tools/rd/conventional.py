@@ -12,6 +12,7 @@ from pathlib import Path
 
 import av
 
+from nvcodec.errors import InputError
 from nvcodec.video.pixels import make_frame
 from nvcodec.video.sink import open_sink
 from nvcodec.video.source import open_source
@@ -74,7 +75,7 @@ class ConventionalPoint:
         """Encode with all threads that the encoder wants.
 
         Raises:
-            RuntimeError: the keyframes are further apart than was asked for.
+            InputError: the keyframes are further apart than was asked for.
         """
         encoder = ENCODERS[self.codec]
         start = time.monotonic()
@@ -137,7 +138,8 @@ class ConventionalPoint:
         places = [*sorted(keyframes), num_frames]
         gaps = [later - place for place, later in pairwise(places)]
         if places[0] != 0 or max(gaps) > self.interval:
-            raise RuntimeError(f"{self.codec}: keyframes at {places[:-1]}, asked for every {self.interval} frames")
+            reason = f"keyframes at {places[:-1]}, asked for every {self.interval} frames"
+            raise InputError(reason, self.codec)
 
 
 def _without_notice(packet: av.Packet) -> av.Packet:

@@ -48,9 +48,9 @@ class OurPoint:
         """That of our files."""
         return "nvst"
 
-    def encode(self, clip: Clip, target: Path) -> Encoding:
-        """Encode on the GPU if there is one; the encoder's check of the file by decoding is in the time."""
-        config = EncoderConfig(
+    def config(self) -> EncoderConfig:
+        """All settings of the encode."""
+        return EncoderConfig(
             backbone=self.backbone,
             bpp=self.bpp,
             chunk_frames=self.interval,
@@ -59,7 +59,10 @@ class OurPoint:
             epochs=self.epochs,
             seed=self.seed,
         )
-        result = encode(clip.path, target, config, overwrite=True)
+
+    def encode(self, clip: Clip, target: Path) -> Encoding:
+        """Encode on the GPU if there is one; the encoder's check of the file by decoding is in the time."""
+        result = encode(clip.path, target, self.config(), overwrite=True)
         with NvstReader(target) as reader:
             num_chunks = sum(len(window.chunks) for window in reader.windows)
         encoder = f"nvcodec {nvcodec.__version__}, PyTorch {torch.__version__}"

@@ -8,15 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from nvcodec.errors import NvcodecError
 from tools.rd.clips import Clip
 from tools.rd.measuring import measure
 from tools.rd.points import Encoding, Point, curve_name, key_of
 from tools.rd.table import Row, Table
 
 
-def run_points(
-    clip: Clip, points: Sequence[Point], folder: Path, table: Table, tell: Callable[[str], None] = print
-) -> None:
+def run_points(clip: Clip, points: Sequence[Point], folder: Path, table: Table, tell: Callable[[str], None]) -> int:
     """Add a row for each point that has none.
 
     A stream, once encoded, is kept with what its encode told. Where a run ended in the middle of an encode, that encode
@@ -28,7 +27,11 @@ def run_points(
         folder: for the streams.
         table: of finished points.
         tell: takes a line per point.
+
+    Returns:
+        The number of points that were refused or failed; the others are done.
     """
+    num_failed = 0
     folder.mkdir(parents=True, exist_ok=True)
     for point_idx, point in enumerate(points):
         key = key_of(point, clip)
@@ -36,12 +39,18 @@ def run_points(
         if key in table:
             tell(f"{place}: done before")
             continue
-        row = _finish(point, clip, key, folder)
+        try:
+            row = _finish(point, clip, key, folder)
+        except NvcodecError as error:
+            tell(f"{place}: failed: {error}")
+            num_failed += 1
+            continue
         table.append(row)
         tell(
             f"{place}: {row.bpp:.4f} bpp, {row.psnr_y:.2f} dB luma, "
             f"encode {row.encode_s:.1f} s, decode {row.decode_s:.1f} s"
         )
+    return num_failed
 
 
 def _finish(point: Point, clip: Clip, key: str, folder: Path) -> Row:
