@@ -1,0 +1,1 @@
+"""The parts of the rate-distortion bench, ``python -m tools.bench_rd``."""
