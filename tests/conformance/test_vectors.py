@@ -55,9 +55,11 @@ def test_the_stored_reference_values_are_those_of_the_reference() -> None:
 @pytest.mark.parametrize("name", MANIFEST)
 def test_decoders_conform(name: str, decoder: str) -> None:
     entry = MANIFEST[name]
-    if decoder == IN_ORDER and name in LOOK_CUT_OFF:
-        pytest.skip("a reader in order takes the box that reaches beyond the end for one that is cut off")
     outcome = DECODERS[decoder](VECTORS / name, "values_sha256" in entry)
+    if decoder == IN_ORDER and name in LOOK_CUT_OFF:
+        # The box that reaches beyond the end looks as if it were cut off, so what stands before it is decoded.
+        assert outcome.is_decoded and outcome.integers != entry.get("integers")
+        return
     assert not judge(name, entry, outcome).failures
 
 
