@@ -9,7 +9,7 @@ from nvcodec.bitstream.masks import num_units, unit_indices
 from nvcodec.bitstream.reader import NvstReader
 from nvcodec.bitstream.recovery import MissingFrames, RecoveryReader
 from nvcodec.bitstream.sequential import SequentialReader
-from nvcodec.bitstream.steps import NUM_STEPS, step_idx_for, step_size
+from nvcodec.bitstream.steps import NUM_STEPS, nearest_step_idx, step_idx_for, step_size
 from nvcodec.bitstream.writer import NvstWriter, WrittenPart
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "WindowEntry",
     "WindowHeader",
     "WrittenPart",
+    "nearest_step_idx",
     "num_units",
     "smallest_level",
     "step_idx_for",

@@ -41,3 +41,14 @@ def step_idx_for(minimum: float) -> int:
     start = (exponent - 4 - _LOWEST_EXPONENT) * _MANTISSAS
     candidates = range(max(start, 0), NUM_STEPS)
     return next(step_idx for step_idx in candidates if step_size(step_idx) >= minimum)
+
+
+def nearest_step_idx(step: float) -> int:
+    """Index whose step is nearest to ``step``, a positive number, in ratio; the first or last where it is outside.
+
+    Raises:
+        ConfigError: ``step`` is not a number.
+    """
+    above = step_idx_for(min(step, step_size(NUM_STEPS - 1)))
+    below = max(above - 1, 0)
+    return below if step**2 < step_size(above) * step_size(below) else above

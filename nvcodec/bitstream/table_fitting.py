@@ -123,6 +123,13 @@ def fit_table(histogram: Histogram) -> Table:
     return min(candidates, key=lambda table: coded_bits(histogram, table))
 
 
+def fit_bell(histogram: Histogram) -> Table:
+    """The two-parameter table that takes the fewest bits, whose weights fall smoothly; single for a single symbol."""
+    if histogram.counts.size == 1:
+        return Table(TableKind.SINGLE, histogram.low, histogram.low)
+    return min(_bells(histogram), key=lambda table: coded_bits(histogram, table))
+
+
 def _explicit_table(histogram: Histogram) -> Table:
     weights = np.maximum(8 * histogram.counts, 8)
     octaves = np.frexp(weights)[1] - 4

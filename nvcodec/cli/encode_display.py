@@ -173,9 +173,10 @@ def training_text(state: EncodeProgress) -> str:
     if state.stage is Stage.MASK:
         return f"window {state.window_idx}, {chunks}, choosing what they share"
     coded = "" if state.frames_expected is None else f"{state.frames_coded}/{state.frames_expected} frames coded, "
+    rate = "" if state.bpp is None else f"{state.bpp:.4f} bpp, "
     return (
         f"window {state.window_idx}, {chunks}, epoch {state.epoch}/{state.num_epochs}, "
-        f"{state.psnr:.2f} dB, {coded}{format_bytes(state.bytes_written)}, "
+        f"{state.psnr:.2f} dB, {rate}{coded}{format_bytes(state.bytes_written)}, "
         f"{format_duration(state.seconds_left)} left"
     )
 

@@ -47,6 +47,11 @@ INTERRUPTED = 130
 @click.option("--params", type=Quantity(), help="Parameters per chunk, e.g. 1.5M, embeddings included.")
 @click.option("--bpp", type=click.FloatRange(min=0, min_open=True), help="Bits per pixel to aim at instead.")
 @click.option(
+    "--lmbda",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Minimise distortion + lmbda * bpp; --bpp then only sizes the network.  [default: by --bpp or the size]",
+)
+@click.option(
     "--chunk",
     type=ChunkLengthType(),
     default=f"{DEFAULT_CHUNK_S:g}s",
@@ -102,6 +107,7 @@ def main(
     backbone: str,
     params: int | None,
     bpp: float | None,
+    lmbda: float | None,
     chunk: ChunkLength,
     fixed_chunks: bool,
     kappa: float,
@@ -137,6 +143,7 @@ def main(
         backbone=Backbone[backbone.upper()],
         num_parameters=params,
         bpp=bpp,
+        lmbda=lmbda,
         chunk_s=DEFAULT_CHUNK_S if chunk.seconds is None else chunk.seconds,
         chunk_frames=chunk.frames,
         fixed_chunks=fixed_chunks,

@@ -23,6 +23,8 @@ class EncoderConfig:
         backbone: architecture of the networks.
         num_parameters: parameters per chunk, as the originals count them: embeddings included for HNeRV. None: by bpp.
         bpp: target of all bits per pixel, from which the number of parameters follows. None: by the preset.
+        lmbda: weight of the bits per pixel against the distortion in training; ``bpp`` then only sizes the network.
+            None: steered so that the bits come to ``bpp``, or to what suits the size of the network.
         chunk_s: length of a chunk in seconds.
         chunk_frames: length of a chunk in frames; overrides ``chunk_s``.
         fixed_chunks: cut chunks on a fixed grid, as the paper does, instead of at scene cuts.
@@ -40,6 +42,7 @@ class EncoderConfig:
     backbone: Backbone = Backbone.HNERV
     num_parameters: int | None = None
     bpp: float | None = None
+    lmbda: float | None = None
     chunk_s: float = DEFAULT_CHUNK_S
     chunk_frames: int | None = None
     fixed_chunks: bool = False
@@ -64,6 +67,7 @@ class EncoderConfig:
         _require(0 < self.chunk_s < math.inf, "chunk", self.chunk_s, "more than 0 seconds")
         _require(self.num_parameters is None or self.num_parameters >= 1, "params", self.num_parameters, "at least 1")
         _require(self.bpp is None or 0 < self.bpp < math.inf, "bpp", self.bpp, "more than 0")
+        _require(self.lmbda is None or 0 < self.lmbda < math.inf, "lmbda", self.lmbda, "more than 0")
         _require(self.chunk_frames is None or self.chunk_frames >= 1, "chunk", self.chunk_frames, "at least 1 frame")
         _require(self.epochs is None or self.epochs >= 1, "epochs", self.epochs, "at least 1")
         _require(0 <= self.seed < 2**63, "seed", self.seed, "0..2^63 - 1")
@@ -71,6 +75,8 @@ class EncoderConfig:
         _require(self.max_memory_bytes >= 1 << 24, "max-memory", self.max_memory_bytes, "at least 16 MiB")
         if self.num_parameters is not None and self.bpp is not None:
             raise ConfigError("params and bpp both set the size; give one of them", "params")
+        if self.lmbda is not None and self.resolved_preset().recipe.rate is None:
+            raise ConfigError(f"the training of preset {self.preset} takes no account of the rate", "lmbda")
 
     def resolved_preset(self) -> Preset:
         """The preset for this backbone, with the settings that override it."""

@@ -48,6 +48,7 @@ def _settings(config: EncoderConfig) -> dict[str, str]:
         "backbone": config.backbone.name.lower(),
         "params": config.num_parameters,
         "bpp": config.bpp,
+        "lmbda": config.lmbda,
         "chunk": f"{float(config.chunk_s)}s" if config.chunk_frames is None else config.chunk_frames,
         "fixed-chunks": "yes" if config.fixed_chunks else "no",
         "kappa": float(config.kappa),

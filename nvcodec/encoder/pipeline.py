@@ -216,7 +216,7 @@ class _EncodeSession:
         self._tell(job, Stage.PLAN, seconds_left=self._rest_of_video(job, estimate_seconds(job, self._config)))
         self._tell(job, Stage.MASK)
         choose_mask(job, self._config)
-        train(job, self._config, lambda state: self._tell_training(job, state), self._should_stop)
+        train(job, self._config, self._header, lambda state: self._tell_training(job, state), self._should_stop)
         content, chunks = quantize_window(job, self._config)
         with writing_reported(self._output.path):
             writer.write_window(content, chunks)
@@ -253,6 +253,7 @@ class _EncodeSession:
             epoch=state.epoch,
             window_fraction=state.fraction,
             psnr=state.psnr,
+            bpp=state.bpp,
             seconds_left=self._rest_of_video(job, state.seconds_left, state.fraction),
         )
 
@@ -274,6 +275,7 @@ class _EncodeSession:
         epoch: int = 0,
         window_fraction: float = 0.0,
         psnr: float = 0.0,
+        bpp: float | None = None,
         seconds_left: float = 0.0,
     ) -> None:
         self._progress(
@@ -292,6 +294,7 @@ class _EncodeSession:
                 frames_coded=self._frames_coded,
                 frames_expected=self._video.num_frames,
                 seconds_left=seconds_left,
+                bpp=bpp,
             )
         )
 

@@ -10,6 +10,7 @@ from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.networks import NetworkDesign
 from nvcodec.training.fit import Recipe
 from nvcodec.training.losses import Loss
+from nvcodec.training.rate_term import RateRecipe
 
 # Enough for a fade from black to be learned with a fast recipe; more costs quality elsewhere.
 OUTPUT_FLOOR = 0.01
@@ -29,7 +30,7 @@ class Preset:
         min_channels: least base channels of a network whose size follows from ``bpp``; keeps small clips watchable.
         max_parameters: most network parameters of such a network; keeps large clips computable.
         encoder_width: channels of HNeRV's embedding encoder, which is not stored.
-        weight_bits, embedding_bits: bits of a symbol before entropy coding.
+        weight_bits, embedding_bits: bits of a symbol before entropy coding, where training does not choose the steps.
     """
 
     recipe: Recipe
@@ -68,7 +69,7 @@ def _medium(backbone: Backbone, epochs: int | None) -> Preset:
 
 
 def _slow(backbone: Backbone, epochs: int | None) -> Preset:
-    recipe = Recipe(epochs or 150, learning_rate=4e-3, beta2=0.99, warmup_ratio=0.3)
+    recipe = Recipe(epochs or 150, learning_rate=4e-3, beta2=0.99, warmup_ratio=0.3, rate=RateRecipe())
     return Preset(recipe, NetworkDesign.of_authors(backbone), bpp=0.125)
 
 
@@ -86,6 +87,7 @@ def _short_recipe(epochs: int | None, default_epochs: int, min_iterations: int) 
         warmup_ratio=0.3,
         output_floor=OUTPUT_FLOOR,
         full_rate_fan_in=FULL_RATE_FAN_IN,
+        rate=RateRecipe(),
     )
 
 

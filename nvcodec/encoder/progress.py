@@ -38,6 +38,7 @@ class EncodeProgress:
         frames_coded: frames in the file so far.
         frames_expected: frames of the source; None if it does not tell.
         seconds_left: estimate for the rest of the video, of this window where the source does not tell its length.
+        bpp: estimate of the window's bits per pixel while its training quantises; None before and after.
     """
 
     stage: Stage
@@ -54,6 +55,7 @@ class EncodeProgress:
     frames_coded: int = 0
     frames_expected: int | None = None
     seconds_left: float = 0.0
+    bpp: float | None = None
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,12 @@ import numpy.typing as npt
 from nvcodec.bitstream import NUM_STEPS, step_idx_for, step_size
 from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.errors import TrainingError
+from nvcodec.training.coding import Coding
 
 Floats = npt.NDArray[np.float32]
 Symbols = npt.NDArray[np.int32]
+QuantizedEmbeddings = tuple[int, Symbols]
+"""Step index, and symbols (T, C, h, w)."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,33 @@ class QuantizedParameters:
     step_idx: tuple[int, ...]
     shared: Symbols
     own: tuple[Symbols, ...]
+
+
+@dataclass(frozen=True)
+class QuantizedWindow:
+    """All symbols of a window.
+
+    Attributes:
+        parameters: of its networks.
+        embeddings: per chunk; none for functions of time.
+    """
+
+    parameters: QuantizedParameters
+    embeddings: tuple[QuantizedEmbeddings, ...]
+
+
+def trained_symbols(coding: Coding) -> QuantizedWindow:
+    """The symbols that a training has come to; one that had not begun to round does so now.
+
+    Raises:
+        TrainingError: the training diverged.
+    """
+    coding.begin_rounding()
+    shared, own, embeddings = coding.integers()
+    return QuantizedWindow(
+        QuantizedParameters(coding.step_idx, shared, tuple(own)),
+        tuple(zip(coding.embedding_step_idx, embeddings, strict=True)),
+    )
 
 
 def quantize(values: npt.ArrayLike, step: float) -> Symbols:
@@ -65,7 +95,7 @@ def quantize_parameters(
     )
 
 
-def quantize_embeddings(embeddings: Floats, embedding_bits: int) -> tuple[int, Symbols]:
+def quantize_embeddings(embeddings: Floats, embedding_bits: int) -> QuantizedEmbeddings:
     """Quantise a chunk's embeddings with one step.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from nvcodec.bitstream.network_spec import MAX_MACS_PER_PIXEL, NetworkSpec
 from nvcodec.encoder.config import EncoderConfig
@@ -12,9 +13,24 @@ from nvcodec.errors import ConfigError
 from nvcodec.networks import NetworkDesign, budget_of_width, choose_strides, solve_network
 from nvcodec.video.format import ChromaSubsampling, VideoFormat
 
-# Measured after entropy coding of 8-bit weights and of 6-bit embeddings with temporal differences.
-BITS_PER_PARAMETER = 6.2
-BITS_PER_EMBEDDING_SYMBOL = 1.5
+
+@dataclass(frozen=True)
+class CodedBits:
+    """Bits after entropy coding.
+
+    Attributes:
+        per_parameter: of the network.
+        per_embedding_symbol: of an embedding.
+    """
+
+    per_parameter: float
+    per_embedding_symbol: float
+
+
+# Measured with 8-bit weights and 6-bit embeddings with temporal differences.
+QUANTIZED_AFTER_TRAINING = CodedBits(6.2, 1.5)
+# Chosen: what training is steered to where the user names no rate.
+TRAINED_FOR_RATE = CodedBits(4.3, 1.2)
 
 
 def window_network(config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int]) -> NetworkSpec:
@@ -52,6 +68,37 @@ def window_network(config: EncoderConfig, video_format: VideoFormat, chunk_lengt
     return spec
 
 
+def target_bits(
+    config: EncoderConfig,
+    video_format: VideoFormat,
+    spec: NetworkSpec,
+    chunk_lengths: Sequence[int],
+    num_shared: int,
+    fixed_bits: int,
+) -> float:
+    """All bits of a window that its training should aim at: the user's bits per pixel, else what suits its network.
+
+    Args:
+        config: the user's settings.
+        video_format: format of the frames.
+        spec: the network.
+        chunk_lengths: frames of each chunk of the window.
+        num_shared: K, the parameters that the chunks share.
+        fixed_bits: what the window takes beside its symbols.
+    """
+    num_chunks, num_frames = len(chunk_lengths), sum(chunk_lengths)
+    if config.bpp is not None:
+        return config.bpp * num_frames * video_format.width * video_format.height
+    stored = num_shared + num_chunks * (spec.num_parameters - num_shared)
+    symbols = num_frames * math.prod(spec.embedding_shape)
+    coded = _coded_bits(config.resolved_preset())
+    return coded.per_parameter * stored + coded.per_embedding_symbol * symbols + fixed_bits
+
+
+def _coded_bits(preset: Preset) -> CodedBits:
+    return QUANTIZED_AFTER_TRAINING if preset.recipe.rate is None else TRAINED_FOR_RATE
+
+
 def _parameters_for(
     bpp: float, preset: Preset, kappa: float, video_format: VideoFormat, chunk_lengths: Sequence[int]
 ) -> int:
@@ -59,9 +106,10 @@ def _parameters_for(
     num_chunks, num_frames = len(chunk_lengths), sum(chunk_lengths)
     bits = bpp * num_frames * video_format.width * video_format.height
     embedding_symbols = _embedding_symbols(preset.design, video_format)
-    bits -= BITS_PER_EMBEDDING_SYMBOL * embedding_symbols * num_frames
+    coded = _coded_bits(preset)
+    bits -= coded.per_embedding_symbol * embedding_symbols * num_frames
     volume = kappa + num_chunks * (1 - kappa)
-    return int(bits / (BITS_PER_PARAMETER * volume)) + embedding_symbols * max(chunk_lengths)
+    return int(bits / (coded.per_parameter * volume)) + embedding_symbols * max(chunk_lengths)
 
 
 def _embedding_symbols(design: NetworkDesign, video_format: VideoFormat) -> int:

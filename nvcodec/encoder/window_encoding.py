@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from nvcodec.bitstream import ChunkContent, StreamHeader, WindowContent, WindowHeader, smallest_level
+from nvcodec.bitstream import (
+    ChunkContent,
+    NvstWriter,
+    StreamHeader,
+    WindowContent,
+    WindowHeader,
+    smallest_level,
+)
+from nvcodec.bitstream.headers import MAX_SYMBOL
 from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.encoder.config import EncoderConfig
-from nvcodec.encoder.quantization import quantize_embeddings, quantize_parameters
-from nvcodec.encoder.sizing import window_network
+from nvcodec.encoder.quantization import (
+    QuantizedEmbeddings,
+    QuantizedParameters,
+    QuantizedWindow,
+    quantize_embeddings,
+    quantize_parameters,
+    trained_symbols,
+)
+from nvcodec.encoder.sizing import target_bits, window_network
 from nvcodec.sharing.fisher import empirical_fisher
 from nvcodec.sharing.selection import select_mask
 from nvcodec.sharing.windows import Window
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.fit import FitProgress, fit, seconds_per_epoch
 from nvcodec.training.losses import Loss, distortion
+from nvcodec.training.steering import RateGoal
 from nvcodec.training.window_model import WindowModel
-
-EMBEDDING_BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -114,6 +129,7 @@ def choose_mask(job: WindowJob, config: EncoderConfig) -> None:
 def train(
     job: WindowJob,
     config: EncoderConfig,
+    stream: StreamHeader,
     on_progress: Callable[[FitProgress], None],
     should_stop: Callable[[], bool],
 ) -> None:
@@ -124,23 +140,36 @@ def train(
         job.chunks,
         recipe,
         generator=job.generator,
+        goal=None if recipe.rate is None else _goal(job, config, stream),
         on_progress=on_progress,
         should_stop=should_stop,
     )
 
 
 def quantize_window(job: WindowJob, config: EncoderConfig) -> tuple[WindowContent, tuple[ChunkContent, ...]]:
-    """The integers of the window's blocks."""
-    preset = config.resolved_preset()
-    model = job.model
-    mask = model.mask.cpu().numpy()
+    """The integers of the window's blocks: those of its training, or of what that has come to if it knew of none."""
+    if job.model.coding is not None:
+        return _window_content(job, config, trained_symbols(job.model.coding))
+    preset, model = config.resolved_preset(), job.model
     parameters = quantize_parameters(
         job.spec,
-        mask,
+        model.mask.cpu().numpy(),
         _to_numpy(model.shared),
-        [_to_numpy(own) for own in model.own],
+        [_to_numpy(o) for o in model.own],
         preset.weight_bits,
     )
+    embeddings: list[QuantizedEmbeddings] = []
+    if job.spec.has_embedding:
+        values = [_to_numpy(model.embeddings(idx, chunk)) for idx, chunk in enumerate(job.chunks)]
+        embeddings = [quantize_embeddings(chunk_values, preset.embedding_bits) for chunk_values in values]
+    return _window_content(job, config, QuantizedWindow(parameters, tuple(embeddings)))
+
+
+def _window_content(
+    job: WindowJob, config: EncoderConfig, quantized: QuantizedWindow
+) -> tuple[WindowContent, tuple[ChunkContent, ...]]:
+    parameters = quantized.parameters
+    largest = max(int(np.abs(symbols).max(initial=0)) for symbols in (parameters.shared, *parameters.own))
     header = WindowHeader(
         window_idx=job.window_idx,
         first_frame=job.first_frame,
@@ -148,16 +177,13 @@ def quantize_window(job: WindowJob, config: EncoderConfig) -> tuple[WindowConten
         network=job.spec,
         granularity=config.granularity,
         step_idx=parameters.step_idx,
-        time_length=sum(job.chunk_lengths) if model.time_over_window else 0,
+        wide_symbols=largest > MAX_SYMBOL,
+        time_length=sum(job.chunk_lengths) if job.model.time_over_window else 0,
         level_idx=smallest_level(job.spec, job.chunk_times),
     )
     chunks = []
     for chunk_idx, own in enumerate(parameters.own):
-        embedding_step_idx, embeddings = 0, None
-        if job.spec.has_embedding:
-            embedding_step_idx, embeddings = quantize_embeddings(
-                _to_numpy(_embeddings(model, chunk_idx, job.chunks[chunk_idx])), preset.embedding_bits
-            )
+        step_idx, embeddings = quantized.embeddings[chunk_idx] if quantized.embeddings else (0, None)
         chunks.append(
             ChunkContent(
                 chunk_idx=chunk_idx,
@@ -165,11 +191,35 @@ def quantize_window(job: WindowJob, config: EncoderConfig) -> tuple[WindowConten
                 durations=np.array(job.durations[chunk_idx], dtype=np.int64),
                 own_step_shift=(0,) * len(job.spec.layout),
                 own=own,
-                embedding_step_idx=embedding_step_idx,
+                embedding_step_idx=step_idx,
                 embeddings=embeddings,
             )
         )
-    return WindowContent(header, mask, parameters.shared), tuple(chunks)
+    return WindowContent(header, job.model.mask.cpu().numpy(), parameters.shared), tuple(chunks)
+
+
+def _goal(job: WindowJob, config: EncoderConfig, stream: StreamHeader) -> RateGoal:
+    """What the bits of the window should come to, those included that its symbols have no part in."""
+    num_shared = int(job.model.mask.sum())
+    fixed_bits = 8 * _bytes_of_zeros(job, config, stream, num_shared)
+    bits = target_bits(config, stream.format, job.spec, job.chunk_lengths, num_shared, fixed_bits)
+    return RateGoal(bits, config.lmbda, fixed_bits)
+
+
+def _bytes_of_zeros(job: WindowJob, config: EncoderConfig, stream: StreamHeader, num_shared: int) -> int:
+    """Bytes of a file of this window alone whose symbols are all zero and so take none."""
+    own = np.zeros(job.spec.num_parameters - num_shared, np.int32)
+    parameters = QuantizedParameters(
+        (0,) * len(job.spec.layout), np.zeros(num_shared, np.int32), (own,) * len(job.chunks)
+    )
+    embeddings = [(0, np.zeros((length, *job.spec.embedding_shape), np.int32)) for length in job.chunk_lengths]
+    quantized = QuantizedWindow(parameters, tuple(embeddings) if job.spec.has_embedding else ())
+    alone = replace(job, window_idx=0, first_frame=0)
+    file = io.BytesIO()
+    writer = NvstWriter(file, stream)
+    writer.write_window(*_window_content(alone, config, quantized))
+    writer.finish(is_complete=True)
+    return file.tell()
 
 
 def _mask_needs_information(job: WindowJob, config: EncoderConfig) -> bool:
@@ -190,13 +240,6 @@ def _frame_losses(job: WindowJob) -> Iterator[Callable[[Tensor], Tensor]]:
                 return distortion(reconstruction, targets, Loss.L2)
 
             yield loss
-
-
-def _embeddings(model: WindowModel, chunk_idx: int, chunk: ChunkFrames) -> Tensor:
-    """Embeddings (T, C, h, w) of all frames of a chunk."""
-    batches = torch.split(torch.arange(len(chunk), device=model.device), EMBEDDING_BATCH)
-    with torch.no_grad():
-        return torch.cat([model.inputs(chunk_idx, batch, chunk.targets(batch)) for batch in batches])
 
 
 def _to_numpy(values: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

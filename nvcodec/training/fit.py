@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,8 +14,12 @@ from torch import Tensor
 from nvcodec.bitstream.network_spec import NetworkSpec, TensorKind
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.losses import Loss, distortion
+from nvcodec.training.rate_term import RateRecipe, RateTerm
 from nvcodec.training.schedule import learning_rate_multiplier
+from nvcodec.training.steering import RateGoal
 from nvcodec.training.window_model import WindowModel
+
+LOSS_MEMORY = 0.9
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class Recipe:
         output_floor: least derivative of the output activation while training, see ``floored_output``.
         full_rate_fan_in: layers with more inputs per output than this learn slower in proportion, since all inputs add
             to one output's change; None: all layers learn at the full rate.
+        rate: how the training takes the rate into account; None: it does not.
     """
 
     epochs: int
@@ -44,6 +50,7 @@ class Recipe:
     loss: Loss = Loss.L2
     output_floor: float = 0.0
     full_rate_fan_in: int | None = None
+    rate: RateRecipe | None = None
 
     def num_iterations(self, chunk_lengths: Sequence[int]) -> int:
         """Iterations of one epoch: the longest chunk's whole batches, as the originals drop the last."""
@@ -64,6 +71,7 @@ class FitProgress:
         fraction: fraction of the training that is done, 0..1.
         psnr: RGB PSNR in dB of the mean squared error over the last epoch's batches.
         seconds_left: estimate from the speed so far.
+        bpp: estimate of the window's bits per pixel; None while nothing is quantised.
     """
 
     epoch: int
@@ -71,6 +79,7 @@ class FitProgress:
     fraction: float
     psnr: float
     seconds_left: float
+    bpp: float | None = None
 
 
 def joint_loss(
@@ -98,6 +107,7 @@ def fit(
     recipe: Recipe,
     *,
     generator: torch.Generator,
+    goal: RateGoal | None = None,
     on_progress: Callable[[FitProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> None:
@@ -110,12 +120,12 @@ def fit(
         chunks: the source frames, one entry per chunk of the model.
         recipe: how long, how fast, towards what.
         generator: shuffles the frames (on the CPU, so that the order does not depend on the device).
+        goal: what the rate should come to; needed where the recipe has a rate.
         on_progress: called after every iteration.
         should_stop: asked after every iteration; training ends early, in a usable state, once it is true.
     """
-    optimizer = torch.optim.Adam(
-        model.trainable(), lr=recipe.learning_rate, betas=(recipe.beta1, recipe.beta2), fused=True
-    )
+    groups = [{"params": some, "peak": recipe.learning_rate} for some in (model.vectors(), model.encoding()) if some]
+    optimizer = torch.optim.Adam(groups, betas=(recipe.beta1, recipe.beta2), fused=True)
     relative_rates = None
     if recipe.full_rate_fan_in is not None:
         relative_rates = _relative_rates(model.spec, recipe.full_rate_fan_in).to(model.device)
@@ -125,16 +135,39 @@ def fit(
     total = num_epochs * iterations
     batches = [_batches(len(chunk), recipe.batch_size, iterations, generator) for chunk in chunks]
     mse_sum, mse_count = torch.zeros((), device=model.device), 0
+    sum_of_weights = sum(chunk_lengths) / max(chunk_lengths)
+    frame_loss = torch.zeros((), device=model.device)
+    rate: RateTerm | None = None
     start = time.monotonic()
     for step in range(total):
+        if recipe.rate is not None and goal is not None and step == recipe.rate.first_step(total):
+            rate = RateTerm(
+                model,
+                chunks,
+                recipe.rate,
+                goal,
+                distortion=frame_loss,
+                num_iterations=total,
+                generator=generator,
+            )
+            _replace_inputs(optimizer, rate.parameter_groups(recipe.learning_rate))
+        if rate is not None:
+            rate.begin_iteration(step)
         for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * learning_rate_multiplier(step / total, recipe.warmup_ratio)
+            group["lr"] = group["peak"] * learning_rate_multiplier(step / total, recipe.warmup_ratio)
         optimizer.zero_grad()
+        losses = torch.zeros((), device=model.device)
         for chunk_idx, batch in enumerate(batches):
             loss, mse = joint_loss(model, chunks, chunk_idx, next(batch).to(model.device), recipe)
+            losses = losses + loss.detach()
+            if rate is not None:
+                loss = loss + rate.of_chunk(chunk_idx)
             loss.backward()  # type: ignore[no-untyped-call]
             mse_sum, mse_count = mse_sum + mse, mse_count + 1
-        _step(optimizer, [model.shared, *model.own], relative_rates)
+        if rate is not None:
+            rate.of_shared().backward()  # type: ignore[no-untyped-call]
+        _step(optimizer, model.vectors(), relative_rates)
+        frame_loss = torch.lerp(losses / sum_of_weights, frame_loss, LOSS_MEMORY if step else 0.0)
         done = step + 1
         elapsed = time.monotonic() - start
         on_progress(
@@ -144,6 +177,7 @@ def fit(
                 fraction=done / total,
                 psnr=-10 * math.log10(max(mse_sum.item() / mse_count, 1e-10)),
                 seconds_left=elapsed / done * (total - done),
+                bpp=None if rate is None else rate.bpp,
             )
         )
         if done % iterations == 0:
@@ -162,6 +196,16 @@ def seconds_per_epoch(model: WindowModel, chunks: Sequence[ChunkFrames], recipe:
         torch.autograd.grad(loss, [model.shared, model.own[0]])
         elapsed = time.monotonic() - start
     return elapsed * recipe.num_iterations([len(chunk) for chunk in chunks]) * len(chunks)
+
+
+def _replace_inputs(optimizer: torch.optim.Optimizer, groups: Sequence[dict[str, Any]]) -> None:
+    """Keep the parameters, which are the first group, with their state; learn ``groups`` instead of the rest."""
+    for group in optimizer.param_groups[1:]:
+        for parameter in group["params"]:
+            optimizer.state.pop(parameter, None)
+    del optimizer.param_groups[1:]
+    for group in groups:
+        optimizer.add_param_group(group)
 
 
 def _relative_rates(spec: NetworkSpec, full_rate_fan_in: int) -> Tensor:

@@ -11,8 +11,12 @@ from torch.nn import functional
 
 from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.networks import build_network, initial_parameters, time_encoding
+from nvcodec.training.chunk_frames import ChunkFrames
+from nvcodec.training.coding import Coding
 from nvcodec.training.embedding_encoder import EmbeddingEncoder
 from nvcodec.training.saturation import floored_output
+
+EMBEDDING_BATCH = 8
 
 
 class WindowModel:
@@ -26,7 +30,9 @@ class WindowModel:
         shared: (S,) parameters, used where the mask is true.
         own: N vectors (S,), used where the mask is false.
         mask: (S,) bool, true where a parameter is shared.
-        encoders: N embedding encoders (never stored in the file), or none if inputs are functions of time.
+        encoders: N embedding encoders (never stored in the file), or none if inputs are functions of time, or once
+            embeddings are learned directly.
+        coding: quantises parameters and embeddings, once training knows of that; None before.
         time_over_window: time runs over the window (κ = 1 without embeddings) instead of the chunk.
     """
 
@@ -49,6 +55,7 @@ class WindowModel:
         self.mask = torch.zeros(spec.num_parameters, dtype=torch.bool, device=device)
         self.time_over_window = False
         self.encoders: list[EmbeddingEncoder] = []
+        self.coding: Coding | None = None
         if spec.has_embedding:
             first = EmbeddingEncoder(spec, width=encoder_width, generator=generator).to(device)
             self.encoders = [first, *(copy.deepcopy(first) for _ in chunk_lengths[1:])]
@@ -60,12 +67,42 @@ class WindowModel:
         self.time_over_window = all_shared and not self.spec.has_embedding and len(self.chunk_lengths) > 1
 
     def theta(self, chunk_idx: int) -> Tensor:
-        """Parameters (S,) of one chunk's network."""
-        return torch.where(self.mask, self.shared, self.own[chunk_idx])
+        """Parameters (S,) of one chunk's network, as they are coded if they are."""
+        shared, own = self.shared, self.own[chunk_idx]
+        if self.coding is not None:
+            shared, own = self.coding.parameters(chunk_idx)
+        return torch.where(self.mask, shared, own)
 
-    def trainable(self) -> list[nn.Parameter | Tensor]:
-        """Everything the optimiser updates."""
-        return [self.shared, *self.own, *(p for encoder in self.encoders for p in encoder.parameters())]
+    def begin_coding(self, chunks: Sequence[ChunkFrames], initial_step: float, generator: torch.Generator) -> Coding:
+        """From now on quantise what is coded, and let embeddings be learned directly: the encoders are gone.
+
+        Args:
+            chunks: the source frames.
+            initial_step: steps in standard deviations.
+            generator: of the noise that stands for rounding.
+        """
+        embeddings = [self.embeddings(idx, chunk) for idx, chunk in enumerate(chunks)] if self.encoders else []
+        thetas = [self.theta(chunk_idx) for chunk_idx in range(len(chunks))]
+        self.encoders = []
+        self.coding = Coding(
+            self.spec,
+            self.mask,
+            self.shared,
+            self.own,
+            thetas,
+            embeddings,
+            initial_step=initial_step,
+            generator=generator,
+        )
+        return self.coding
+
+    def vectors(self) -> list[Tensor]:
+        """The shared and all own parameters."""
+        return [self.shared, *self.own]
+
+    def encoding(self) -> list[nn.Parameter]:
+        """Parameters of the encoders."""
+        return [parameter for encoder in self.encoders for parameter in encoder.parameters()]
 
     def inputs(self, chunk_idx: int, frame_idx: Tensor, targets: Tensor) -> Tensor:
         """Network inputs of some frames.
@@ -78,6 +115,8 @@ class WindowModel:
         Returns:
             Embeddings (N, C, h, w), or time encodings (N, 2 * pe_levels).
         """
+        if self.coding is not None and self.spec.has_embedding:
+            return self.coding.inputs(chunk_idx, frame_idx)
         if self.encoders:
             embeddings: Tensor = self.encoders[chunk_idx](self._pad(targets))
             return embeddings
@@ -85,6 +124,12 @@ class WindowModel:
         num_frames = sum(self.chunk_lengths) if self.time_over_window else self.chunk_lengths[chunk_idx]
         encoding = time_encoding([first + idx for idx in frame_idx.tolist()], num_frames, self.spec)
         return torch.from_numpy(encoding).to(self.device)
+
+    def embeddings(self, chunk_idx: int, chunk: ChunkFrames) -> Tensor:
+        """Embeddings (T, C, h, w) of all frames of a chunk, without gradient."""
+        batches = torch.split(torch.arange(len(chunk), device=self.device), EMBEDDING_BATCH)
+        with torch.no_grad():
+            return torch.cat([self.inputs(chunk_idx, batch, chunk.targets(batch)) for batch in batches])
 
     def reconstruct(self, theta: Tensor, inputs: Tensor, height: int, width: int, output_floor: float = 0.0) -> Tensor:
         """Frames (N, num_outputs, height, width), 0..1, of a network with parameters ``theta`` (S,).

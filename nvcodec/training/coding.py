@@ -1,0 +1,244 @@
+"""What is coded of a window, while it is trained: quantised parameters and embeddings, and their bits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from nvcodec.bitstream import nearest_step_idx, step_size
+from nvcodec.bitstream.headers import MAX_EMBEDDING_SYMBOL, MAX_WIDE_SYMBOL
+from nvcodec.bitstream.network_spec import NetworkSpec
+from nvcodec.errors import TrainingError
+from nvcodec.training.rate import SectionRate
+
+LEAST_DEVIATION = 1e-4
+
+
+class Coding:
+    """Steps, embeddings and symbols of a window whose training knows that it is going to be quantised.
+
+    A symbol is a value divided by its step. First uniform noise of one step stands for the rounding, which gives
+    values and steps their true gradients; once :meth:`begin_rounding` was called, symbols are rounded and gradients
+    pass straight through, and the steps are those of the file, so that its integers are those of the training.
+
+    Attributes:
+        log_steps: (number of tensors,) log2 of the step of each tensor, of shared and own parameters alike.
+        log_embedding_steps: (N,) log2 of the step of each chunk's embeddings.
+        embeddings: N tensors (T, C, h, w), learned directly; none for functions of time.
+        step_idx, embedding_step_idx: the file's steps, once rounding has begun.
+        is_rounding: rounding has begun.
+    """
+
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        mask: Tensor,
+        shared: Tensor,
+        own: Sequence[Tensor],
+        thetas: Sequence[Tensor],
+        embeddings: Sequence[Tensor],
+        *,
+        initial_step: float,
+        generator: torch.Generator,
+    ) -> None:
+        """Begin to code, with noise.
+
+        Args:
+            spec: the network.
+            mask: (S,) true where shared.
+            shared: (S,) shared parameters, coded where the mask is true.
+            own: N times (S,) own parameters, coded where the mask is false.
+            thetas: N times (S,) the networks' parameters, which follow from those.
+            embeddings: N times (T, C, h, w), or none.
+            initial_step: steps in standard deviations of their tensor.
+            generator: of the noise (on the CPU; it seeds one on the device).
+        """
+        device = mask.device
+        self._shared, self._own = shared, own
+        self._sizes = [tensor.size for tensor in spec.layout]
+        self.embeddings = [values.detach().clone().requires_grad_() for values in embeddings]
+        by_tensor = torch.split(torch.stack(list(thetas)).detach(), self._sizes, dim=1)
+        deviations = [_deviation(values) for values in by_tensor]
+        self.log_steps = _log_steps(deviations, initial_step, device)
+        self.log_embedding_steps = _log_steps([_deviation(e.detach()) for e in self.embeddings], initial_step, device)
+        self.step_idx: tuple[int, ...] = ()
+        self.embedding_step_idx: tuple[int, ...] = ()
+        self._shared_places, self._own_places = (torch.nonzero(where).squeeze(1) for where in (mask, ~mask))
+        own_counts = [int(part.sum()) for part in torch.split(~mask, self._sizes)]
+        shared_counts = [size - count for size, count in zip(self._sizes, own_counts, strict=True)]
+        self._shared_rate = SectionRate(shared_counts, device)
+        self._own_rates = [SectionRate(own_counts, device) for _ in own]
+        self._embedding_rates = [SectionRate(embedding_counts(e), device) for e in self.embeddings]
+        seed = int(torch.randint(2**62, (), generator=generator))
+        self._generator = torch.Generator(device).manual_seed(seed)
+        self.draw_noise()
+        self._refit(regroup=True)
+
+    @property
+    def is_rounding(self) -> bool:
+        """Symbols are rounded, and the steps are the file's."""
+        return bool(self.step_idx)
+
+    def steps(self) -> list[Tensor]:
+        """What the optimiser may change of the steps."""
+        return [] if self.is_rounding else [self.log_steps, *([self.log_embedding_steps] if self.embeddings else [])]
+
+    def draw_noise(self) -> None:
+        """Other noise from now on, the same for all chunks where they share; nothing when rounding."""
+        if not self.is_rounding:
+            self._shared_noise = self._noise_like(self._shared)
+            self._own_noise = [self._noise_like(values) for values in self._own]
+            self._embedding_noise = [self._noise_like(values) for values in self.embeddings]
+
+    def begin_rounding(self) -> None:
+        """Take the nearest of the file's steps for good, and round.
+
+        Raises:
+            TrainingError: a step is not a number, since the training diverged.
+        """
+        if self.is_rounding:
+            return
+        logs = torch.cat([self.log_steps.detach(), self.log_embedding_steps.detach()]).cpu()
+        if not bool(torch.isfinite(logs).all()):
+            raise TrainingError("the training diverged: a step is not a number; try another seed")
+        indices = [nearest_step_idx(step) for step in torch.exp2(logs).tolist()]
+        device = self.log_steps.device
+        self.step_idx = tuple(indices[: len(self._sizes)])
+        self.embedding_step_idx = tuple(indices[len(self._sizes) :])
+        self._final_steps, self._final_embedding_steps = (
+            torch.tensor([step_size(idx) for idx in some], device=device)
+            for some in (self.step_idx, self.embedding_step_idx)
+        )
+        self._shared_noise, self._own_noise, self._embedding_noise = torch.empty(0), [], []
+        self._refit(regroup=True)
+
+    def refit(self) -> None:
+        """Fit the tables, by which bits are counted, to the symbols of now."""
+        self._refit(regroup=False)
+
+    def parameters(self, chunk_idx: int) -> tuple[Tensor, Tensor]:
+        """Shared and own parameters (S,) of a chunk as a decoder would have them."""
+        steps = self._parameter_steps()
+        return self._shared_symbols(steps) * steps, self._own_symbols(chunk_idx, steps) * steps
+
+    def inputs(self, chunk_idx: int, frame_idx: Tensor) -> Tensor:
+        """Embeddings (N, C, h, w) of some frames of a chunk as a decoder would have them."""
+        step = self._embedding_step(chunk_idx)
+        noise = None if self.is_rounding else self._embedding_noise[chunk_idx][frame_idx]
+        return _symbols(self.embeddings[chunk_idx][frame_idx], step, noise) * step
+
+    def shared_bits(self) -> Tensor:
+        """Bits of the shared parameters, a scalar to differentiate."""
+        return self._shared_rate.bits(self._shared_symbols(self._parameter_steps())[self._shared_places])
+
+    def chunk_bits(self, chunk_idx: int) -> Tensor:
+        """Bits of a chunk's own parameters and embeddings, a scalar to differentiate."""
+        own = self._own_symbols(chunk_idx, self._parameter_steps())[self._own_places]
+        bits = self._own_rates[chunk_idx].bits(own)
+        if self.embeddings:
+            symbols = self._embedding_symbols(chunk_idx)
+            bits = bits + self._embedding_rates[chunk_idx].bits(in_coded_order(symbols))
+        return bits
+
+    def rounded_bits(self) -> Tensor:
+        """Bits of all that is coded if it were rounded now, a scalar without gradient."""
+        with torch.no_grad():
+            steps = self._parameter_steps()
+            bits = self._shared_rate.bits(torch.round(self._shared / steps)[self._shared_places])
+            for values, section in zip(self._own, self._own_rates, strict=True):
+                bits = bits + section.bits(torch.round(values / steps)[self._own_places])
+            for idx, (values, section) in enumerate(zip(self.embeddings, self._embedding_rates, strict=True)):
+                bits = bits + section.bits(in_coded_order(torch.round(values / self._embedding_step(idx))))
+            return bits
+
+    def integers(self) -> tuple[npt.NDArray[np.int32], list[npt.NDArray[np.int32]], list[npt.NDArray[np.int32]]]:
+        """Symbols of now, rounded: shared (K,), per chunk own (S - K,), per chunk embeddings (T, C, h, w).
+
+        Raises:
+            TrainingError: one is not a number, since the training diverged.
+        """
+        with torch.no_grad():
+            steps = self._parameter_steps()
+            shared = (self._shared / steps)[self._shared_places]
+            own = [(values / steps)[self._own_places] for values in self._own]
+            embeddings = [e / self._embedding_step(idx) for idx, e in enumerate(self.embeddings)]
+        return (
+            _to_integers(shared, MAX_WIDE_SYMBOL),
+            [_to_integers(symbols, MAX_WIDE_SYMBOL) for symbols in own],
+            [_to_integers(symbols, MAX_EMBEDDING_SYMBOL) for symbols in embeddings],
+        )
+
+    def _refit(self, *, regroup: bool) -> None:
+        shared, own, embeddings = self.integers()
+        coded = [in_coded_order(torch.from_numpy(symbols)).numpy() for symbols in embeddings]
+        sections = [self._shared_rate, *self._own_rates, *self._embedding_rates]
+        for section, symbols in zip(sections, [shared, *own, *coded], strict=True):
+            (section.group if regroup else section.refit)(symbols)
+
+    def _parameter_steps(self) -> Tensor:
+        """Step of each parameter, (S,)."""
+        steps = self._final_steps if self.is_rounding else torch.exp2(self.log_steps)
+        # Not indexed by tensor: the gradient of that is a scattered sum, slow and on a GPU in no fixed order.
+        return torch.cat([step.expand(size) for step, size in zip(steps.unbind(), self._sizes, strict=True)])
+
+    def _embedding_step(self, chunk_idx: int) -> Tensor:
+        if self.is_rounding:
+            return self._final_embedding_steps[chunk_idx]
+        return torch.exp2(self.log_embedding_steps[chunk_idx])
+
+    def _shared_symbols(self, steps: Tensor) -> Tensor:
+        return _symbols(self._shared, steps, None if self.is_rounding else self._shared_noise)
+
+    def _own_symbols(self, chunk_idx: int, steps: Tensor) -> Tensor:
+        return _symbols(self._own[chunk_idx], steps, None if self.is_rounding else self._own_noise[chunk_idx])
+
+    def _embedding_symbols(self, chunk_idx: int) -> Tensor:
+        noise = None if self.is_rounding else self._embedding_noise[chunk_idx]
+        return _symbols(self.embeddings[chunk_idx], self._embedding_step(chunk_idx), noise)
+
+    def _noise_like(self, values: Tensor) -> Tensor:
+        return torch.rand(values.shape, device=values.device, generator=self._generator) - 0.5
+
+
+def embedding_counts(embeddings: Tensor) -> list[int]:
+    """Symbols of each group in which embeddings (T, C, h, w) are coded (spec clause "Embeddings")."""
+    num_frames, channels, height, width = embeddings.shape
+    return [channels * height * width] + [(num_frames - 1) * height * width] * channels
+
+
+def in_coded_order(symbols: Tensor) -> Tensor:
+    """Symbols (T, C, h, w) of embeddings as they are coded: the first frame, then each channel's differences."""
+    differences = symbols[1:] - symbols[:-1]
+    return torch.cat([symbols[0].flatten(), differences.transpose(0, 1).flatten()])
+
+
+def _symbols(values: Tensor, steps: Tensor, noise: Tensor | None) -> Tensor:
+    """Values in steps, with noise or, where it is None, rounded."""
+    symbols = values / steps
+    if noise is not None:
+        return symbols + noise
+    # Exact: the difference to the nearest integer and its sum with the symbol are float32 numbers.
+    return symbols + (torch.round(symbols) - symbols).detach()
+
+
+def _to_integers(symbols: Tensor, bound: int) -> npt.NDArray[np.int32]:
+    """The nearest integers of a magnitude that the format has."""
+    if not bool(torch.isfinite(symbols).all()):
+        raise TrainingError("the training diverged: a value is not a number; try another seed")
+    integers: npt.NDArray[np.int32] = torch.round(symbols).clamp(-bound, bound).to(torch.int32).cpu().numpy()
+    return integers
+
+
+def _log_steps(deviations: Sequence[Tensor], initial_step: float, device: torch.device) -> Tensor:
+    steps = [torch.log2(initial_step * deviation) for deviation in deviations]
+    return (torch.stack(steps) if steps else torch.empty(0, device=device)).requires_grad_()
+
+
+def _deviation(values: Tensor) -> Tensor:
+    """Standard deviation, but not much less than the values themselves, of which there may be one."""
+    magnitude = torch.sqrt(torch.mean(values**2))
+    return torch.std(values, correction=0).maximum(magnitude / 16).clamp(min=LEAST_DEVIATION)

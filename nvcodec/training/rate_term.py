@@ -1,0 +1,121 @@
+"""lmbda R, the part of a window's loss that stands for its bits, over the course of the training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nvcodec.training.chunk_frames import ChunkFrames
+from nvcodec.training.steering import RateGoal, Steering
+from nvcodec.training.window_model import WindowModel
+
+REFIT_INTERVAL = 50
+MEASURING_INTERVAL = 10
+STEERED = 0.9
+"""Fraction of the rounding during which lmbda is still steered."""
+
+
+@dataclass(frozen=True)
+class RateRecipe:
+    """How a training takes the rate into account.
+
+    Attributes:
+        start: fraction of the training after which what is coded is quantised.
+        rounding: fraction of the training after which it is rounded instead of blurred by noise.
+        step_learning_rate: of the log2 of the steps, at the peak of the schedule.
+        initial_step: steps at the start, in standard deviations of what they quantise.
+        embedding_rate: learning rate of embeddings relative to that of the parameters, once they are learned directly.
+    """
+
+    start: float = 0.5
+    rounding: float = 0.8
+    step_learning_rate: float = 0.02
+    initial_step: float = 0.25
+    embedding_rate: float = 2.0
+
+    def first_step(self, num_iterations: int) -> int:
+        """The iteration, of a training of so many, in which quantisation begins."""
+        return math.ceil(self.start * num_iterations)
+
+
+class RateTerm:
+    """Quantises what is coded, from here to the end of a training, and adds its rate to the loss.
+
+    The loss of an iteration is the sum of the chunks' weighted distortions, plus lmbda times the window's bits per
+    pixel times the sum of those weights: lmbda weighs bits per pixel against the distortion of a frame.
+    """
+
+    def __init__(
+        self,
+        model: WindowModel,
+        chunks: Sequence[ChunkFrames],
+        recipe: RateRecipe,
+        goal: RateGoal,
+        *,
+        distortion: Tensor,
+        num_iterations: int,
+        generator: torch.Generator,
+    ) -> None:
+        """Begin to quantise.
+
+        Args:
+            model: the window's networks.
+            chunks: the source frames.
+            recipe: when and how.
+            goal: what the rate should come to.
+            distortion: of a frame as it is now, a scalar.
+            num_iterations: of the whole training.
+            generator: of everything random.
+        """
+        self._coding = model.begin_coding(chunks, recipe.initial_step, generator)
+        self._recipe = recipe
+        self._rounding_step = math.ceil(recipe.rounding * num_iterations)
+        self._end_of_steering = self._rounding_step + math.floor(STEERED * (num_iterations - self._rounding_step))
+        self._first_step = recipe.first_step(num_iterations)
+        video_format, lengths = chunks[0].format, [len(chunk) for chunk in chunks]
+        self._num_pixels = video_format.width * video_format.height * sum(lengths)
+        self._sum_of_weights = sum(lengths) / max(lengths)
+        self._steering = Steering(goal, distortion, self._num_pixels, self._end_of_steering - self._first_step)
+
+    @property
+    def bpp(self) -> float:
+        """Bits per pixel of the window, all of them, if it were rounded now or some iterations ago."""
+        return self._steering.rate.item() / self._num_pixels
+
+    def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+        """What the optimiser has to learn from now on beside the parameters.
+
+        Args:
+            learning_rate: of the parameters, at its peak.
+        """
+        embeddings = {"params": self._coding.embeddings, "peak": learning_rate * self._recipe.embedding_rate}
+        steps = {"params": self._coding.steps(), "peak": self._recipe.step_learning_rate}
+        return [embeddings, steps] if self._coding.embeddings else [steps]
+
+    def begin_iteration(self, step: int) -> None:
+        """Prepare iteration ``step`` of the training, from 0: noise or rounding, the tables, and lmbda."""
+        if step == self._rounding_step:
+            self._coding.begin_rounding()
+        elif (step - self._first_step) % REFIT_INTERVAL == 0:
+            self._coding.refit()
+        self._coding.draw_noise()
+        if step == self._rounding_step or (step - self._first_step) % MEASURING_INTERVAL == 0:
+            self._steering.measure(self._coding.rounded_bits())
+        if step < self._end_of_steering:
+            self._steering.update()
+
+    def of_chunk(self, chunk_idx: int) -> Tensor:
+        """The term for a chunk's own parameters and embeddings, a scalar to differentiate."""
+        return self._weighted(self._coding.chunk_bits(chunk_idx))
+
+    def of_shared(self) -> Tensor:
+        """The term for the shared parameters, a scalar to differentiate."""
+        return self._weighted(self._coding.shared_bits())
+
+    def _weighted(self, bits: Tensor) -> Tensor:
+        return self._steering.lmbda * (self._sum_of_weights / self._num_pixels) * bits

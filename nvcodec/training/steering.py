@@ -1,0 +1,72 @@
+"""The weight of the rate, lmbda in D + lmbda R: fixed, or steered towards a number of bits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+GAIN = 32.0
+"""How often lmbda would be multiplied by the excess of the rate over the whole of the steering."""
+MAX_LOG_STEP = 0.2
+MAX_LOG_RANGE = math.log(256)
+LEAST_LMBDA = 1e-12
+
+
+@dataclass(frozen=True)
+class RateGoal:
+    """What the rate of a window should come to.
+
+    Attributes:
+        bits: of the window, to which lmbda is steered.
+        lmbda: fixed weight of the bits per pixel against the distortion; None: steered.
+        fixed_bits: what the window takes beside its coded symbols.
+    """
+
+    bits: float
+    lmbda: float | None = None
+    fixed_bits: float = 0.0
+
+
+class Steering:
+    """lmbda from iteration to iteration, kept on the device so that nothing waits for it.
+
+    The logarithm of lmbda is the integral of the logarithm of rate over goal. It begins where it belongs if a tenth
+    more bits would lessen the distortion by a fortieth, and does not leave a range around that.
+
+    Attributes:
+        lmbda: its value now, a scalar tensor.
+        rate: bits of the window when they were last measured, fixed ones included, a scalar tensor.
+    """
+
+    def __init__(self, goal: RateGoal, distortion: Tensor, num_pixels: int, num_iterations: int) -> None:
+        """Begin.
+
+        Args:
+            goal: where to go.
+            distortion: of the window as it is now, a scalar.
+            num_pixels: of all frames of the window.
+            num_iterations: how many updates there will be.
+        """
+        self._goal = goal
+        self._gain = GAIN / max(num_iterations, 1)
+        if goal.lmbda is None:
+            self.lmbda = (0.25 * distortion * num_pixels / goal.bits).clamp(min=LEAST_LMBDA)
+        else:
+            self.lmbda = torch.full_like(distortion, goal.lmbda)
+        self._log_start = torch.log(self.lmbda)
+        self.rate = torch.full_like(distortion, goal.bits)
+
+    def measure(self, bits: Tensor) -> None:
+        """Take notice of the bits of the window's symbols, a scalar without gradient."""
+        self.rate = bits + self._goal.fixed_bits
+
+    def update(self) -> None:
+        """Steer by what was measured last."""
+        if self._goal.lmbda is not None:
+            return
+        step = (self._gain * torch.log(self.rate / self._goal.bits)).clamp(-MAX_LOG_STEP, MAX_LOG_STEP)
+        away = (torch.log(self.lmbda) + step - self._log_start).clamp(-MAX_LOG_RANGE, MAX_LOG_RANGE)
+        self.lmbda = torch.exp(self._log_start + away)
