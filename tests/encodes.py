@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from nvcodec.encoder.progress import EncodeResult
 from nvcodec.networks import NetworkDesign, solve_network
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.fit import Recipe
+from nvcodec.training.rate_term import RateRecipe
 from nvcodec.training.window_model import WindowModel
 from nvcodec.video.format import VideoFormat
 from nvcodec.video.frame import Frame
@@ -62,17 +64,19 @@ def tiny_spec(
     return dataclasses.replace(spec, **changes)
 
 
-def _tiny_preset(backbone: Backbone, epochs: int | None) -> Preset:
-    recipe = Recipe(epochs or 1, learning_rate=1e-2, warmup_ratio=0.1)
+def _tiny_preset(backbone: Backbone, epochs: int | None, rate: RateRecipe | None = None) -> Preset:
+    recipe = Recipe(epochs or 1, learning_rate=1e-2, warmup_ratio=0.1, rate=rate)
     return Preset(recipe, tiny_design(backbone), num_parameters=BUDGETS[backbone], min_channels=4, encoder_width=4)
 
 
 @contextlib.contextmanager
-def tiny_presets() -> Iterator[None]:
-    """Every preset is the tiny one."""
+def tiny_presets(rate: RateRecipe | None = None) -> Iterator[None]:
+    """Every preset is the tiny one, trained for a rate or not."""
     names = ("draft", "fast", "medium", "slow", "paper")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nvcodec.encoder.config.PRESETS", dict.fromkeys(names, _tiny_preset))
+        patch.setattr(
+            "nvcodec.encoder.config.PRESETS", dict.fromkeys(names, functools.partial(_tiny_preset, rate=rate))
+        )
         yield
 
 

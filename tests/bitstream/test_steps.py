@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvcodec.bitstream import NUM_STEPS, step_idx_for, step_size
+from nvcodec.bitstream import NUM_STEPS, nearest_step_idx, step_idx_for, step_size
 from nvcodec.errors import ConfigError
 
 
@@ -47,3 +47,15 @@ def test_step_idx_for_refuses(minimum: float) -> None:
 def test_step_size_refuses(idx: int) -> None:
     with pytest.raises(ConfigError):
         step_size(idx)
+
+
+@given(st.floats(1e-12, 1e3))
+def test_the_nearest_step_is_nearest_in_ratio(step: float) -> None:
+    idx = nearest_step_idx(step)
+    distances = [abs(math.log(step_size(other) / step)) for other in range(NUM_STEPS)]
+    assert distances[idx] == pytest.approx(min(distances), abs=1e-9)
+
+
+def test_no_step_is_nearest_to_what_is_not_a_number() -> None:
+    with pytest.raises(ConfigError):
+        nearest_step_idx(math.nan)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from nvcodec.bitstream.fields import Cursor
 from nvcodec.bitstream.headers import TableKind
-from nvcodec.bitstream.table_fitting import Histogram, choose_tables, coded_bits, fit_table
+from nvcodec.bitstream.table_fitting import Histogram, choose_tables, coded_bits, fit_bell, fit_table
 from nvcodec.bitstream.tables import TOTAL, Table, explicit_weights, parse_table, scale_weights
 from nvcodec.errors import MalformedError, UnsupportedError
 
@@ -112,3 +112,14 @@ def test_tables_never_exceed_what_an_index_can_say() -> None:
     chosen, table_idx = choose_tables(groups)
     assert len(chosen) <= 256
     assert max(table_idx) == len(chosen) - 1
+
+
+@pytest.mark.parametrize("symbols", [[0, 1], [3, 3, 4], [-2, 0, 0, 5], [0] * 9 + [40]])
+def test_a_bell_holds_the_symbols_that_it_was_fitted_to(symbols: list[int]) -> None:
+    table = fit_bell(Histogram.of(np.array(symbols, np.int32)))
+    assert (table.low, table.high) == (min(symbols), max(symbols))
+    assert table.frequencies.sum() == TOTAL
+
+
+def test_the_bell_of_one_symbol_is_a_table_without_bits() -> None:
+    assert fit_bell(Histogram.of(np.full(5, -3, np.int32))).is_single

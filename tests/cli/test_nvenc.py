@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -103,6 +104,8 @@ def test_training_lines_name_window_and_chunk_epoch_quality_bytes_and_time() -> 
     assert "1.50 M parameters" in plan_line(state)
     for word in ("epoch 7/300", "31.23 dB", "60/132 frames", "5.25 MB", "left"):
         assert word in training_text(state)
+    assert "bpp" not in training_text(state)
+    assert "31.23 dB, 0.0721 bpp, 60/132 frames" in training_text(dataclasses.replace(state, bpp=0.07214))
 
 
 def test_the_live_display_draws_every_stage(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

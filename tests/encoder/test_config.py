@@ -29,6 +29,10 @@ def test_the_defaults_are_valid() -> None:
         ({"bpp": 0.0}, "bpp"),
         ({"bpp": math.nan}, "bpp"),
         ({"bpp": math.inf}, "bpp"),
+        ({"lmbda": 0.0}, "lmbda"),
+        ({"lmbda": math.nan}, "lmbda"),
+        ({"lmbda": math.inf}, "lmbda"),
+        ({"lmbda": 0.01, "preset": "paper"}, "lmbda"),
         ({"num_parameters": 1000, "bpp": 0.1}, "params"),
         ({"epochs": 0}, "epochs"),
         ({"seed": -1}, "seed"),
@@ -57,6 +61,7 @@ def test_a_setting_out_of_range_is_refused_by_its_name(settings: dict[str, objec
         {"max_memory_bytes": 16 << 20},
         {"num_parameters": 1},
         {"bpp": 1e-6},
+        {"lmbda": 1e-6, "bpp": 0.1},
     ],
 )
 def test_the_ends_of_the_ranges_are_allowed(settings: dict[str, object]) -> None:
@@ -73,3 +78,9 @@ def test_epochs_override_the_preset_s_and_nothing_else_changes(name: str, backbo
     assert changed.design == default.design
     assert default.design.backbone is backbone
     default.design.validate()
+
+
+@pytest.mark.parametrize("backbone", list(Backbone))
+def test_every_preset_but_the_papers_own_trains_for_the_rate(backbone: Backbone) -> None:
+    presets = {name: EncoderConfig(preset=name, backbone=backbone).resolved_preset() for name in PRESETS}
+    assert [name for name, preset in presets.items() if preset.recipe.rate is None] == ["paper"]

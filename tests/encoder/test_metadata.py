@@ -17,6 +17,7 @@ CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "backbone": ({"backbone": Backbone.NERV}, "backbone"),
     "num_parameters": ({"num_parameters": 7000}, "params"),
     "bpp": ({"bpp": 0.1}, "bpp"),
+    "lmbda": ({"lmbda": 0.01}, "lmbda"),
     "chunk_s": ({"chunk_s": 0.1}, "chunk"),
     "chunk_frames": ({"chunk_frames": 5}, "chunk"),
     "fixed_chunks": ({"fixed_chunks": True}, "fixed-chunks"),

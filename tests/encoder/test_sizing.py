@@ -5,9 +5,10 @@ import pytest
 from nvcodec.bitstream.network_spec import MAX_MACS_PER_PIXEL, Backbone, NetworkSpec
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.presets import PRESETS, Preset
-from nvcodec.encoder.sizing import window_network
+from nvcodec.encoder.sizing import target_bits, window_network
 from nvcodec.errors import ConfigError
 from nvcodec.training.fit import Recipe
+from nvcodec.training.rate_term import RateRecipe
 from nvcodec.video.format import ChromaSubsampling, VideoFormat
 from tests import encodes
 
@@ -15,9 +16,14 @@ FORMAT = VideoFormat(640, 360)
 LENGTHS = (33, 33, 33)
 
 
-def network(video_format: VideoFormat = FORMAT, lengths: tuple[int, ...] = LENGTHS, **settings: object) -> NetworkSpec:
+def network(
+    video_format: VideoFormat = FORMAT,
+    lengths: tuple[int, ...] = LENGTHS,
+    rate: RateRecipe | None = None,
+    **settings: object,
+) -> NetworkSpec:
     def preset(backbone: Backbone, epochs: int | None) -> Preset:
-        return Preset(Recipe(1), encodes.tiny_design(backbone, strides=None), min_channels=4)
+        return Preset(Recipe(1, rate=rate), encodes.tiny_design(backbone, strides=None), min_channels=4)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nvcodec.encoder.config.PRESETS", {"draft": preset})
@@ -85,3 +91,19 @@ def test_every_preset_has_a_network_for_every_size(preset: str, size: tuple[int,
 def test_networks_that_take_too_long_per_pixel_are_refused() -> None:
     with pytest.raises(ConfigError, match="multiply-accumulates per pixel"):
         window_network(EncoderConfig(preset="slow", num_parameters=30_000_000), FORMAT, LENGTHS)
+
+
+def test_what_trains_for_the_rate_affords_larger_networks() -> None:
+    assert network(bpp=0.3, rate=RateRecipe()).num_parameters > 1.3 * network(bpp=0.3).num_parameters
+
+
+def test_the_target_of_a_window_is_the_user_s_rate_or_suits_the_network() -> None:
+    spec, num_frames = network(), sum(LENGTHS)
+    pixels = num_frames * FORMAT.width * FORMAT.height
+    by_rate = EncoderConfig(preset="fast", bpp=0.2)
+    assert target_bits(by_rate, FORMAT, spec, LENGTHS, 1000, 9000) == pytest.approx(0.2 * pixels)
+    stored = 1000 + len(LENGTHS) * (spec.num_parameters - 1000)
+    embeddings = num_frames * spec.embedding_channels * spec.base_height * spec.base_width
+    by_size = EncoderConfig(preset="fast")
+    bits = target_bits(by_size, FORMAT, spec, LENGTHS, 1000, 9000)
+    assert bits == pytest.approx(4.3 * stored + 1.2 * embeddings + 9000)

@@ -1,0 +1,189 @@
+"""What is coded while it is trained: noise, rounding, steps, and bits that are those of the file."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from nvcodec.bitstream import step_size
+from nvcodec.bitstream.embeddings import pack_embeddings
+from nvcodec.bitstream.network_spec import Backbone
+from nvcodec.bitstream.payloads import tensor_counts
+from nvcodec.bitstream.sections import pack_section
+from nvcodec.errors import TrainingError
+from nvcodec.training.coding import Coding, embedding_counts, in_coded_order
+from nvcodec.training.window_model import WindowModel
+from nvcodec.video.format import VideoFormat
+from tests import encodes
+
+LENGTHS = (5, 3)
+
+
+def begun(backbone: Backbone = Backbone.HNERV, kappa: float = 0.5, seed: int = 3) -> tuple[WindowModel, Coding]:
+    model = encodes.window_model(encodes.tiny_spec(backbone), LENGTHS)
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for parameters in model.vectors():
+            parameters += 0.05 * torch.randn(parameters.shape, generator=generator)
+    model.share(torch.rand(model.spec.num_parameters, generator=generator) < kappa)
+    chunks = [encodes.chunk_frames(VideoFormat(32, 24), length, first=7 * idx) for idx, length in enumerate(LENGTHS)]
+    return model, model.begin_coding(chunks, 0.25, torch.Generator().manual_seed(seed))
+
+
+def step_of_each(model: WindowModel, steps: Tensor) -> Tensor:
+    sizes = torch.tensor([tensor.size for tensor in model.spec.layout])
+    return torch.repeat_interleave(steps.detach(), sizes)
+
+
+def unquantised(model: WindowModel, chunk_idx: int) -> Tensor:
+    return torch.where(model.mask, model.shared, model.own[chunk_idx]).detach()
+
+
+@pytest.mark.parametrize("backbone", list(Backbone))
+def test_noise_moves_by_at_most_half_a_step_and_alike_where_shared(backbone: Backbone) -> None:
+    model, coding = begun(backbone)
+    steps = step_of_each(model, torch.exp2(coding.log_steps))
+    moved = [(model.theta(idx) - unquantised(model, idx)).detach() / steps for idx in range(2)]
+    for moves in moved:
+        assert moves.abs().max() <= 0.5 + 1e-4
+        assert moves.std() == pytest.approx(12**-0.5, rel=0.1)
+    assert torch.equal(model.theta(0)[model.mask], model.theta(1)[model.mask])
+    assert not torch.equal(moved[0][~model.mask], moved[1][~model.mask])
+    before = model.theta(0)
+    coding.draw_noise()
+    assert not torch.equal(model.theta(0), before)
+
+
+@pytest.mark.parametrize("backbone", list(Backbone))
+def test_rounded_parameters_are_exactly_what_a_decoder_makes_of_the_integers(backbone: Backbone) -> None:
+    model, coding = begun(backbone)
+    coding.begin_rounding()
+    assert coding.is_rounding
+    shared, own, embeddings = coding.integers()
+    steps = step_of_each(model, torch.tensor([step_size(idx) for idx in coding.step_idx]))
+    for chunk_idx in range(2):
+        symbols = torch.empty(model.spec.num_parameters)
+        symbols[model.mask] = torch.from_numpy(shared).float()
+        symbols[~model.mask] = torch.from_numpy(own[chunk_idx]).float()
+        assert torch.equal(model.theta(chunk_idx), symbols * steps)
+        assert ((symbols * steps - unquantised(model, chunk_idx)).abs() <= 0.5001 * steps).all()
+    for chunk_idx, symbols_of_chunk in enumerate(embeddings):
+        frames = torch.arange(LENGTHS[chunk_idx])
+        step = step_size(coding.embedding_step_idx[chunk_idx])
+        expected = torch.from_numpy(symbols_of_chunk).float() * step
+        assert torch.equal(model.inputs(chunk_idx, frames, torch.empty(0)), expected)
+
+
+def test_rounding_keeps_the_steps_within_a_sixteenth_and_lets_them_alone() -> None:
+    _, coding = begun()
+    steps = torch.exp2(coding.log_steps).tolist()
+    assert len(coding.steps()) == 2
+    coding.begin_rounding()
+    assert coding.steps() == []
+    assert [step_size(idx) for idx in coding.step_idx] == pytest.approx(steps, rel=0.07)
+    first = coding.step_idx
+    coding.begin_rounding()
+    assert coding.step_idx == first
+
+
+@pytest.mark.parametrize("is_rounding", [False, True])
+def test_gradients_reach_values_and_steps(is_rounding: bool) -> None:
+    model, coding = begun()
+    if is_rounding:
+        coding.begin_rounding()
+    frames = torch.tensor([1])
+    loss = (model.theta(0) ** 2).sum() + (model.inputs(0, frames, torch.empty(0)) ** 2).sum()
+    loss.backward()
+    embeddings = coding.embeddings[0].grad
+    assert model.own[0].grad is not None
+    assert model.shared.grad is not None
+    assert embeddings is not None
+    assert model.own[0].grad[~model.mask].count_nonzero() > 0
+    assert not model.own[0].grad[model.mask].any()
+    assert model.shared.grad[model.mask].count_nonzero() > 0
+    assert embeddings[1].any()
+    assert not embeddings[0].any()
+    for steps in (coding.log_steps, coding.log_embedding_steps):
+        assert (steps.grad is not None) == (not is_rounding)
+
+
+@pytest.mark.parametrize("kappa", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("backbone", [Backbone.HNERV, Backbone.NERV])
+def test_the_bits_are_those_of_the_sections(backbone: Backbone, kappa: float) -> None:
+    model, coding = begun(backbone, kappa)
+    coding.begin_rounding()
+    shared, own, embeddings = coding.integers()
+    mask = model.mask.numpy()
+
+    def coded(symbols: np.ndarray, chosen: np.ndarray) -> int:
+        counts = tensor_counts(model.spec, chosen)
+        return 8 * len(pack_section(np.split(symbols, np.cumsum(counts)[:-1])))
+
+    total = coding.shared_bits().item()
+    header_bits = 8 * 60
+    assert total == pytest.approx(coded(shared, mask), rel=0.02, abs=header_bits)
+    for chunk_idx in range(2):
+        expected = coded(own[chunk_idx], ~mask)
+        if embeddings:
+            expected += 8 * len(pack_embeddings(embeddings[chunk_idx]))
+        bits = coding.chunk_bits(chunk_idx).item()
+        assert bits == pytest.approx(expected, rel=0.02, abs=2 * header_bits)
+        total += bits
+    assert coding.rounded_bits().item() == pytest.approx(total, rel=1e-5)
+
+
+def test_larger_steps_take_fewer_bits() -> None:
+    _, coding = begun()
+    before = coding.rounded_bits().item()
+    with torch.no_grad():
+        coding.log_steps += 1
+    coding.refit()
+    assert coding.rounded_bits().item() < 0.9 * before
+    (coding.shared_bits() + coding.chunk_bits(0)).backward()
+    assert coding.log_steps.grad is not None
+    assert (coding.log_steps.grad < 0).float().mean() > 0.9
+
+
+def test_embeddings_are_in_the_order_of_their_groups() -> None:
+    symbols = torch.from_numpy(np.random.default_rng(0).integers(-9, 9, (4, 3, 2, 5)))
+    first, *channels = torch.split(in_coded_order(symbols), embedding_counts(symbols))
+    assert torch.equal(first, symbols[0].flatten())
+    for channel_idx, differences in enumerate(channels):
+        assert torch.equal(differences, symbols.diff(dim=0)[:, channel_idx].flatten())
+
+
+def test_the_same_seed_draws_the_same_noise() -> None:
+    thetas = [begun(seed=seed)[0].theta(1) for seed in (3, 3, 4)]
+    assert torch.equal(thetas[0], thetas[1])
+    assert not torch.equal(thetas[0], thetas[2])
+
+
+def test_the_encoders_are_gone_and_embeddings_begin_as_theirs() -> None:
+    model, coding = begun()
+    assert model.encoders == []
+    assert [tuple(values.shape) for values in coding.embeddings] == [(n, *model.spec.embedding_shape) for n in LENGTHS]
+    step = torch.exp2(coding.log_embedding_steps)[0].item()
+    moved = model.inputs(0, torch.arange(5), torch.empty(0)) - coding.embeddings[0]
+    assert moved.abs().max().item() <= 0.5001 * step
+
+
+@pytest.mark.parametrize("what", ["values", "steps"])
+def test_a_training_that_diverged_is_told(what: str) -> None:
+    model, coding = begun()
+    with torch.no_grad():
+        (model.own[0] if what == "values" else coding.log_steps).fill_(torch.nan)
+    with pytest.raises(TrainingError, match="diverged"):
+        coding.begin_rounding()
+
+
+def test_symbols_stay_within_the_format() -> None:
+    model, coding = begun(kappa=0.0)
+    coding.begin_rounding()
+    with torch.no_grad():
+        model.own[0][0] = 1e6
+        coding.embeddings[0][0] = -1e6
+    _, own, embeddings = coding.integers()
+    assert own[0][0] == 32767
+    assert embeddings[0].min() == -16383
