@@ -35,7 +35,7 @@ def test_float32_is_within_one_step_of_the_float64_reference(
 ) -> None:
     single, double = make_reconstructors(tmp_path, backbone, VideoFormat(33, 27, bit_depth=bit_depth))
     num_frames = single.num_frames
-    assert double.rgb(0).dtype == torch.float64
+    assert double.output(0).dtype == torch.float64
     num_samples = num_different = 0
     for one, other in zip(single.frames(range(num_frames)), double.frames(range(num_frames)), strict=True):
         for plane, reference in zip(one.planes, other.planes, strict=True):
@@ -54,13 +54,13 @@ def test_frames_have_the_format_s_planes_and_the_chunk_s_times(tmp_path: Path) -
         assert {plane.dtype for plane in frame.planes} == {np.dtype(np.uint16)}
         assert frame.pts == single.chunk.pts[position]
         assert frame.duration == single.chunk.durations[position]
-    assert single.rgb(0).shape == (1, 3, 27, 33)
+    assert single.to_rgb(single.output(0)).shape == (1, 3, 27, 33)
 
 
 def test_gray_has_one_channel(tmp_path: Path) -> None:
     format = VideoFormat(32, 24, chroma_subsampling=ChromaSubsampling.GRAY)
     single, _ = make_reconstructors(tmp_path, Backbone.NERV, format)
-    assert single.rgb(1).shape == (1, 1, 24, 32)
+    assert single.to_rgb(single.output(1)).shape == (1, 1, 24, 32)
     assert [len(frame.planes) for frame in single.frames([0])] == [1]
 
 
