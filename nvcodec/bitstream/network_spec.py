@@ -179,7 +179,7 @@ class NetworkSpec:
             self._require(stage.kernel in (1, 3, 5, 7), "stage kernel", stage.kernel, "1, 3, 5 or 7")
             self._require_range("stage grid channels", stage.grid_channels, 0, 255)
             if self.backbone != Backbone.VAST:
-                self._require(stage.grid_channels == 0, "grid_channels", stage.grid_channels, self._unused)
+                self._require(stage.grid_channels == 0, "stage grid channels", stage.grid_channels, self._unused)
         self._require(self.head_kernel in (1, 3, 5, 7), "head_kernel", self.head_kernel, "1, 3, 5 or 7")
         if self.backbone.has_embedding:
             self._require_range("embedding_channels", self.embedding_channels, 1, 256)
