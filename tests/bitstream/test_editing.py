@@ -60,6 +60,7 @@ FILES = {
     "nerv time over more than the window": dataclasses.replace(_NERV, time=(5, 40)),
     "enerv": WindowRecipe(networks.ENERV, first_pts=None, **_WINDOW),
     "enerv time": WindowRecipe(networks.ENERV, MaskGranularity.ROW, first_pts=None, time=(3, 20), **_WINDOW),
+    "vast": WindowRecipe(networks.VAST, first_pts=None, **_WINDOW),
     "hnerv": WindowRecipe(networks.HNERV, first_pts=None, **_WINDOW),
 }
 

@@ -12,6 +12,7 @@ from nvcodec.decoder.reconstruction import ChunkReconstructor
 from nvcodec.errors import DeviceError
 from nvcodec.video.format import ChromaSubsampling, VideoFormat
 from tests import clips, encodes
+from tools.check_conformance import VECTORS
 
 
 def make_reconstructors(folder: Path, backbone: Backbone, format: VideoFormat) -> list[ChunkReconstructor]:
@@ -55,6 +56,20 @@ def test_frames_have_the_format_s_planes_and_the_chunk_s_times(tmp_path: Path) -
         assert frame.pts == single.chunk.pts[position]
         assert frame.duration == single.chunk.durations[position]
     assert single.to_rgb(single.output(0)).shape == (1, 3, 27, 33)
+
+
+def test_vast_gives_the_samples_of_blocks() -> None:
+    with NvstReader(VECTORS / "valid" / "vast-odd.nvst") as reader:
+        window = reader.read_window(0)
+        network = ChunkReconstructor(window, reader.read_chunk(0, 0, window), reader.header.format, encodes.CPU)
+    output = network.output(0)
+    assert output.shape == (1, 6, 6, 9)
+    luma, cb, cr = network.to_frame(0, output).planes
+    assert (luma.shape, cb.shape, cr.shape) == ((9, 11), (5, 6), (5, 6))
+    block = output[0, :, 2, 3] * 255
+    samples = [luma[4, 6], luma[4, 7], luma[5, 6], luma[5, 7], cb[2, 3], cr[2, 3]]
+    assert np.abs(np.array(samples) - block.numpy()).max() <= 0.5
+    assert network.to_rgb(output).shape == (1, 3, 9, 11)
 
 
 def test_gray_has_one_channel(tmp_path: Path) -> None:

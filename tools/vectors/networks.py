@@ -21,9 +21,7 @@ ENERV = NetworkSpec(
     modulation_width=7,
     feedforward_width=6,
 )
-VAST = NetworkSpec(
-    Backbone.VAST, 2, 3, 4, (Stage(3, 3, 4), Stage(1, 3, 5, 3)), 3, num_outputs=6, embedding_channels=2
-)
+VAST = NetworkSpec(Backbone.VAST, 2, 3, 4, (Stage(3, 3, 4), Stage(1, 3, 5, 3)), 3, num_outputs=6, embedding_channels=2)
 """Coded 18 x 12, with a grid of 9 x 6 before its second stage."""
 TINY_VAST = replace(VAST, base_height=1, base_width=2, stages=(Stage(2, 1, 2, 1),), num_outputs=6)
 TINY = NetworkSpec(Backbone.HNERV, 1, 2, 3, (Stage(2, 1, 2), Stage(2, 3, 2)), 3, embedding_channels=2)
