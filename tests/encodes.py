@@ -38,7 +38,9 @@ from nvcodec.video.source import open_source
 from tests import clips
 
 CPU = torch.device("cpu")
-BUDGETS = {Backbone.HNERV: 12_000, Backbone.NERV: 9_000, Backbone.ENERV: 45_000}
+TRAINED = (Backbone.NERV, Backbone.ENERV, Backbone.HNERV)
+"""The backbones that the encoder makes files of."""
+BUDGETS = {Backbone.HNERV: 12_000, Backbone.NERV: 9_000, Backbone.ENERV: 45_000, Backbone.VAST: 12_000}
 _SMALL = {
     Backbone.HNERV: {"kernel_min": 3, "kernel_max": 3, "lower_width": 4, "embedding_channels": 2},
     Backbone.NERV: {"lower_width": 4, "stem_width": 10, "pe_levels": 5},
@@ -50,6 +52,7 @@ _SMALL = {
         "modulation_width": 8,
         "feedforward_width": 8,
     },
+    Backbone.VAST: {"lower_width": 4, "embedding_channels": 2, "grid_channels": 2},
 }
 
 

@@ -51,10 +51,10 @@ class StreamHeader:
         _require(0 <= self.num_source_frames < 2**63, f"num_source_frames is {self.num_source_frames}", "stream")
 
     def check_network(self, network: NetworkSpec, place: str) -> None:
-        """Raise MalformedError if a network does not cover the frames or has another number of planes."""
+        """Raise MalformedError if a network does not cover the frames or is made for other planes."""
         size, coded = (self.format.width, self.format.height), (network.coded_width, network.coded_height)
         _require(size[0] <= coded[0] and size[1] <= coded[1], f"coded size {coded} does not cover {size}", place)
-        num_outputs = self.format.num_planes
+        num_outputs = network.backbone.num_outputs(self.format)
         _require(network.num_outputs == num_outputs, f"num_outputs is {network.num_outputs}, not {num_outputs}", place)
 
     def check_rate(self, window: WindowHeader, num_frames: int, duration: int, place: str) -> None:

@@ -10,7 +10,7 @@ from nvcodec.bitstream.steps import MAX_STEP_SHIFT, MIN_STEP_SHIFT, NUM_STEPS
 from nvcodec.video.format import ChromaSubsampling, ColorRange
 
 MAJOR_VERSION = 0
-MINOR_VERSION = 2
+MINOR_VERSION = 3
 """While the major version is 0 this is the number of the draft, and a reader accepts no other."""
 
 MAGIC = int.from_bytes(b"\x89NVST\r\n\x1a", "little")
@@ -146,7 +146,7 @@ NETWORK = Record(
         Field("backbone", "u8", "", labels=Backbone),
         Field("activation", "u8", "after every layer but the head", labels=Activation),
         Field("output_activation", "u8", "after the head", labels=OutputActivation),
-        Field("num_outputs", "u8", "1 for GRAY, otherwise 3", 1, 3),
+        Field("num_outputs", "u8", "channels of the head's output", 1, 12),
         Field("base_height", "u16", "grid of the first stage", 1, 1024),
         Field("base_width", "u16", "grid of the first stage", 1, 1024),
         Field("base_channels", "u16", "channels on that grid", 1, 4096),
@@ -164,6 +164,7 @@ NETWORK = Record(
         Array("stage_strides", "u8", "num_stages", "", 1, 8),
         Array("stage_kernels", "u8", "num_stages", "1, 3, 5 or 7", 1, 7),
         Array("stage_channels", "u16", "num_stages", "", 1, 4096),
+        Array("stage_grid_channels", "u8", "num_stages", "VAST: channels of the grid at the stage's input"),
     ),
 )
 

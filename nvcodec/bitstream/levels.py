@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,7 +27,7 @@ class Level:
     """Upper bounds of a window.
 
     Attributes:
-        max_pixels: pixels of the network's output.
+        max_pixels: pixels of the coded size.
         max_parameters: S.
         max_macs_per_s: multiply-accumulates per second of any chunk played at its own speed.
         max_memory: bytes as :func:`window_memory` counts them.
@@ -106,11 +107,11 @@ def file_level(level_idx: Iterable[int]) -> int:
 def window_memory(network: NetworkSpec, chunk_frames: int) -> int:
     """Bytes for one chunk of a window: its parameters, its embeddings and the activations of one frame.
 
-    The activations are all layers' outputs for one frame, and the largest of them twice more: before and after its
-    layer at once.
+    The activations are all layers' outputs for one frame, those that a grid is put behind once more with it, and the
+    largest of them twice more: before and after its layer at once.
     """
     positions = network.base_height * network.base_width
-    values = [network.base_channels * positions, network.num_outputs * network.coded_height * network.coded_width]
+    values = [network.base_channels * positions, math.prod(network.output_shape)]
     if network.backbone == Backbone.ENERV:
         heads = max(ENERV_FIRST_HEADS, ENERV_SECOND_HEADS)
         inner = 3 * heads * ENERV_HEAD_WIDTH
@@ -119,7 +120,11 @@ def window_memory(network: NetworkSpec, chunk_frames: int) -> int:
             * max(inner, heads * positions, network.token_width, network.feedforward_width, 4 * network.pe_levels)
         )
     embedding_values = chunk_frames * network.embedding_channels * positions
+    channels = network.base_channels
     for stage in network.stages:
+        if stage.grid_channels:
+            values.append((channels + stage.grid_channels) * positions)
+        channels = stage.channels
         positions *= stage.stride**2
         values.append(stage.channels * positions)
     return (

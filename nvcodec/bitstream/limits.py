@@ -14,12 +14,12 @@ class Limits:
     """Upper bounds of a reader; a file that asks for more is refused with LimitError.
 
     Attributes:
-        max_pixels: pixels of a frame, and of the network's output.
+        max_pixels: pixels of a frame, and of the coded size.
         max_frames: frames of the file.
         max_chunk_frames: frames of one chunk.
         max_chunks: chunks of the file.
         max_parameters: parameters of one network.
-        max_macs_per_pixel: multiply-accumulates per pixel of the network's output.
+        max_macs_per_pixel: multiply-accumulates per pixel of the coded size.
         max_memory: bytes for one chunk as the levels count them (``window_memory``); also the largest box.
         max_metadata_bytes: bytes of the metadata once unpacked.
     """
@@ -34,7 +34,7 @@ class Limits:
     max_metadata_bytes: int = 1 << 20
 
     def check_frame(self, width: int, height: int, place: str) -> None:
-        """Check the size of a frame or of a network's output in pixels."""
+        """Check the size of a frame or a coded size in pixels."""
         _check("pixels of a frame", width * height, self.max_pixels, place)
 
     def check_frames(self, num_frames: int, num_chunks: int, place: str) -> None:

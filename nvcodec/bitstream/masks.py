@@ -26,7 +26,8 @@ def unit_indices(spec: NetworkSpec, granularity: MaskGranularity) -> Int64Array:
 
     WEIGHT: each parameter. KERNEL: one k*k slice of a convolution; of a linear layer the weights from one input to all
     channels of one output position; each bias element alone. ROW: one output channel of a convolution or one output of
-    a linear layer, with its bias. TENSOR: one tensor. Units are numbered by first appearance in the flat vector.
+    a linear layer, with its bias. TENSOR: one tensor. Of a grid, KERNEL and ROW: one channel. Units are numbered by
+    first appearance in the flat vector.
 
     Returns:
         int64 (S,), values 0..number of units - 1.
@@ -100,7 +101,7 @@ def _unit_count(tensor: TensorSpec, granularity: MaskGranularity) -> int:
         return 1
     if granularity == MaskGranularity.WEIGHT or tensor.kind == TensorKind.BIAS:
         return tensor.size
-    if granularity == MaskGranularity.ROW:
+    if granularity == MaskGranularity.ROW or tensor.kind == TensorKind.GRID:
         return tensor.shape[0]
     if tensor.kind == TensorKind.CONV:
         return tensor.shape[0] * tensor.shape[1]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from nvcodec.errors import MalformedError
+from nvcodec.video.format import VideoFormat
 
 ENERV_FIRST_HEADS = 1
 ENERV_SECOND_HEADS = 8
@@ -20,7 +21,10 @@ ENERV_BOTTLENECK = 4
 MAX_CODED_SIDE = 1 << 15
 MAX_PARAMETERS = 1 << 30
 MAX_MACS_PER_PIXEL = 256 * 1024
-"""Multiply-accumulates per pixel of the network's output."""
+"""Multiply-accumulates per pixel of the coded size."""
+VAST_BLOCK = 2
+"""Side, in pixels, of the block whose samples VAST gives at one position."""
+VAST_OUTPUTS = (4, 6, 8, 12)
 
 
 class Backbone(enum.IntEnum):
@@ -29,6 +33,21 @@ class Backbone(enum.IntEnum):
     NERV = 1
     ENERV = 2
     HNERV = 3
+    VAST = 4
+
+    @property
+    def has_embedding(self) -> bool:
+        """True if each frame's input is coded in the file, False if it is a function of time."""
+        return self in (Backbone.HNERV, Backbone.VAST)
+
+    @property
+    def block_side(self) -> int:
+        """Pixels along each axis that one position of the head's output stands for."""
+        return VAST_BLOCK if self == Backbone.VAST else 1
+
+    def num_outputs(self, video_format: VideoFormat) -> int:
+        """Channels of the head for frames of a format."""
+        return video_format.samples_per_block if self == Backbone.VAST else video_format.num_planes
 
 
 class Activation(enum.IntEnum):
@@ -46,11 +65,20 @@ class OutputActivation(enum.IntEnum):
 
 
 class TensorKind(enum.IntEnum):
-    """How a tensor's axes are to be read: convolution (out, in, k, k), linear (out, in) or bias (out,)."""
+    """How a tensor's axes are to be read.
+
+    Convolution (out, in, k, k), linear (out, in), bias (out,) or grid (channels, height, width).
+    """
 
     CONV = 0
     LINEAR = 1
     BIAS = 2
+    GRID = 3
+
+    @property
+    def is_weight(self) -> bool:
+        """True for what an input is multiplied with."""
+        return self in (TensorKind.CONV, TensorKind.LINEAR)
 
 
 @dataclass(frozen=True)
@@ -80,11 +108,16 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Stage:
-    """An upsampling stage: convolution to ``channels * stride**2`` channels, pixel shuffle, activation."""
+    """An upsampling stage: convolution to ``channels * stride**2`` channels, pixel shuffle, activation.
+
+    With ``grid_channels`` (VAST) a grid of parameters, as large as the stage's input and the same for all frames, is
+    put behind the input's channels first.
+    """
 
     stride: int
     kernel: int
     channels: int
+    grid_channels: int = 0
 
 
 @dataclass(frozen=True)
@@ -92,10 +125,10 @@ class NetworkSpec:
     """A chunk's decoder network: two equal specs describe the same function of the flat parameters.
 
     Attributes:
-        backbone: NeRV, E-NeRV or HNeRV.
+        backbone: NeRV, E-NeRV, HNeRV or VAST.
         activation: after every layer but the head.
         output_activation: after the head.
-        num_outputs: output planes: 3 (R, G, B) or 1 (gray).
+        num_outputs: channels of the head: 3 (R, G, B) or 1 (gray); VAST: samples of a block of 2 x 2 pixels.
         base_height, base_width: grid on which the first stage works.
         base_channels: channels on that grid (NeRV's and HNeRV's ``fc_dim``).
         stages: the upsampling stages, first to last.
@@ -132,7 +165,10 @@ class NetworkSpec:
         Raises:
             MalformedError: a field is out of range or contradicts the backbone.
         """
-        self._require(self.num_outputs in (1, 3), "num_outputs", self.num_outputs, "1 or 3")
+        if self.backbone == Backbone.VAST:
+            self._require(self.num_outputs in VAST_OUTPUTS, "num_outputs", self.num_outputs, "4, 6, 8 or 12")
+        else:
+            self._require(self.num_outputs in (1, 3), "num_outputs", self.num_outputs, "1 or 3")
         for name in ("base_height", "base_width"):
             self._require_range(name, getattr(self, name), 1, 1024)
         self._require_range("base_channels", self.base_channels, 1, 4096)
@@ -141,8 +177,11 @@ class NetworkSpec:
             self._require_range("stage stride", stage.stride, 1, 8)
             self._require_range("stage channels", stage.channels, 1, 4096)
             self._require(stage.kernel in (1, 3, 5, 7), "stage kernel", stage.kernel, "1, 3, 5 or 7")
+            self._require_range("stage grid channels", stage.grid_channels, 0, 255)
+            if self.backbone != Backbone.VAST:
+                self._require(stage.grid_channels == 0, "stage grid channels", stage.grid_channels, self._unused)
         self._require(self.head_kernel in (1, 3, 5, 7), "head_kernel", self.head_kernel, "1, 3, 5 or 7")
-        if self.backbone == Backbone.HNERV:
+        if self.backbone.has_embedding:
             self._require_range("embedding_channels", self.embedding_channels, 1, 256)
             self._require_unused("pe_levels", "stem_width")
         else:
@@ -177,18 +216,23 @@ class NetworkSpec:
 
     @property
     def scale(self) -> int:
-        """Product of the strides: output samples per base grid position, along each axis."""
+        """Product of the strides: output positions per base grid position, along each axis."""
         return math.prod(stage.stride for stage in self.stages)
 
     @property
     def coded_height(self) -> int:
-        """Height of the network's output, at least the frame's."""
-        return self.base_height * self.scale
+        """Height of what the network draws, in pixels, at least the frame's."""
+        return self.base_height * self.scale * self.backbone.block_side
 
     @property
     def coded_width(self) -> int:
-        """Width of the network's output, at least the frame's."""
-        return self.base_width * self.scale
+        """Width of what the network draws, in pixels, at least the frame's."""
+        return self.base_width * self.scale * self.backbone.block_side
+
+    @property
+    def output_shape(self) -> tuple[int, int, int]:
+        """Shape (num_outputs, height, width) of the head's output for one frame."""
+        return self.num_outputs, self.base_height * self.scale, self.base_width * self.scale
 
     @property
     def num_parameters(self) -> int:
@@ -200,9 +244,7 @@ class NetworkSpec:
     def layout(self) -> tuple[TensorSpec, ...]:
         """The tensors of the flat parameter vector: in order of evaluation, a weight before its bias."""
         tensors = _LayoutBuilder()
-        {Backbone.NERV: _nerv_layout, Backbone.ENERV: _enerv_layout, Backbone.HNERV: _hnerv_layout}[self.backbone](
-            self, tensors
-        )
+        _LAYOUTS[self.backbone](self, tensors)
         return tuple(tensors.tensors)
 
     @cached_property
@@ -214,14 +256,14 @@ class NetworkSpec:
         macs = 0
         for tensor in self.layout:
             room = tensor.name.split(".")[0]
-            if room not in ("stages", "head") and tensor.kind != TensorKind.BIAS:
+            if room not in ("stages", "head") and tensor.kind.is_weight:
                 grid = positions if tensor.kind == TensorKind.CONV else evaluations.get(room, 1)
                 macs += tensor.size * grid
         if self.backbone == Backbone.ENERV:
             macs += 2 * positions**2 * ENERV_HEAD_WIDTH * (ENERV_FIRST_HEADS + ENERV_SECOND_HEADS)
         for idx, stage in enumerate(self.stages):
             for tensor in self.layout:
-                if not tensor.name.startswith(f"stages.{idx}.") or tensor.kind == TensorKind.BIAS:
+                if not tensor.name.startswith(f"stages.{idx}.") or not tensor.kind.is_weight:
                     continue
                 after_shuffle = tensor.name.endswith("expand.weight")
                 grid = height * width * (stage.stride**2 if after_shuffle else 1)
@@ -239,7 +281,11 @@ class NetworkSpec:
 
     def _require_unused(self, *names: str) -> None:
         for name in names:
-            self._require(getattr(self, name) == 0, name, getattr(self, name), f"0 for {self.backbone.name}")
+            self._require(getattr(self, name) == 0, name, getattr(self, name), self._unused)
+
+    @property
+    def _unused(self) -> str:
+        return f"0 for {self.backbone.name}"
 
 
 class _LayoutBuilder:
@@ -257,6 +303,9 @@ class _LayoutBuilder:
         self._append(f"{name}.weight", (width_out, width_in), TensorKind.LINEAR, num_positions)
         if bias:
             self._append(f"{name}.bias", (width_out,), TensorKind.BIAS, num_positions)
+
+    def grid(self, name: str, channels: int, height: int, width: int) -> None:
+        self._append(name, (channels, height, width), TensorKind.GRID)
 
     def _append(self, name: str, shape: tuple[int, ...], kind: TensorKind, num_positions: int = 1) -> None:
         tensor = TensorSpec(name, shape, kind, self._offset, num_positions)
@@ -293,8 +342,11 @@ def _enerv_layout(spec: NetworkSpec, tensors: _LayoutBuilder) -> None:
 
 
 def _stages_and_head(spec: NetworkSpec, tensors: _LayoutBuilder) -> None:
-    channels = spec.base_channels
+    channels, height, width = spec.base_channels, spec.base_height, spec.base_width
     for idx, stage in enumerate(spec.stages):
+        if stage.grid_channels:
+            tensors.grid(f"stages.{idx}.grid", stage.grid_channels, height, width)
+            channels += stage.grid_channels
         if spec.backbone == Backbone.ENERV:
             tensors.linear(f"stages.{idx}.modulation", spec.modulation_width, 2 * channels)
         if spec.backbone == Backbone.ENERV and idx == 0:
@@ -303,5 +355,13 @@ def _stages_and_head(spec: NetworkSpec, tensors: _LayoutBuilder) -> None:
             tensors.conv(f"stages.{idx}.expand", bottleneck, stage.channels, stage.kernel)
         else:
             tensors.conv(f"stages.{idx}.conv", channels, stage.channels * stage.stride**2, stage.kernel)
-        channels = stage.channels
+        channels, height, width = stage.channels, height * stage.stride, width * stage.stride
     tensors.conv("head", channels, spec.num_outputs, spec.head_kernel)
+
+
+_LAYOUTS = {
+    Backbone.NERV: _nerv_layout,
+    Backbone.ENERV: _enerv_layout,
+    Backbone.HNERV: _hnerv_layout,
+    Backbone.VAST: _hnerv_layout,
+}

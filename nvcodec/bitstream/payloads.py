@@ -125,6 +125,7 @@ def pack_network(network: NetworkSpec) -> bytes:
     fields["stage_strides"] = tuple(stage.stride for stage in network.stages)
     fields["stage_kernels"] = tuple(stage.kernel for stage in network.stages)
     fields["stage_channels"] = tuple(stage.channels for stage in network.stages)
+    fields["stage_grid_channels"] = tuple(stage.grid_channels for stage in network.stages)
     return headers.NETWORK.pack(fields)
 
 
@@ -135,7 +136,8 @@ def parse_network(cursor: Cursor, limits: Limits) -> NetworkSpec:
         BitstreamError: a field is out of range, contradicts another or is over a limit.
     """
     values = headers.NETWORK.parse(cursor)
-    columns = [values.array(name).tolist() for name in ("stage_strides", "stage_kernels", "stage_channels")]
+    names = ("stage_strides", "stage_kernels", "stage_channels", "stage_grid_channels")
+    columns = [values.array(name).tolist() for name in names]
     own_names = NetworkSpec.__dataclass_fields__.keys() & values.fields.keys()
     fields: dict[str, Any] = {name: values[name] for name in own_names}
     fields["backbone"] = Backbone(fields["backbone"])

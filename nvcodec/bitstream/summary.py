@@ -37,7 +37,7 @@ class WindowSummary:
         num_parameters: S, of one chunk's network.
         num_shared: K of them are shared.
         kappa: K / S, as really shared.
-        macs_per_pixel: multiply-accumulates per pixel of the network's output.
+        macs_per_pixel: multiply-accumulates per pixel of the coded size.
         bytes_by_part: mask, shared, own, embeddings, overhead.
     """
 

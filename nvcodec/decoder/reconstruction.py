@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 
 from nvcodec.bitstream import ChunkContent, WindowContent
+from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.decoder.dequantization import chunk_embeddings, chunk_parameters
 from nvcodec.networks import build_network, time_encoding
-from nvcodec.video.color import rgb_to_planes
+from nvcodec.video.color import planes_to_rgb, rgb_to_planes
 from nvcodec.video.format import VideoFormat
 from nvcodec.video.frame import Frame
+from nvcodec.video.packing import blocks_to_planes, values_to_samples
 
 
 class ChunkReconstructor:
@@ -38,6 +40,7 @@ class ChunkReconstructor:
         spec = window.header.network
         self.video_format = video_format
         self.chunk = chunk
+        self._gives_planes = spec.backbone == Backbone.VAST
         self._network = build_network(spec).to(device, dtype)
         self._theta = torch.from_numpy(chunk_parameters(window, chunk)).to(device, dtype)
         self._inputs = torch.from_numpy(_network_inputs(window, chunk)).to(device, dtype)
@@ -47,7 +50,7 @@ class ChunkReconstructor:
         """Frames of the chunk."""
         return len(self.chunk.pts)
 
-    def rgb(self, position: int) -> Tensor:
+    def output(self, position: int) -> Tensor:
         """A frame as the network gives it.
 
         Frames are computed one at a time: the last bits of a convolution depend on the size of its batch, and a frame
@@ -57,22 +60,40 @@ class ChunkReconstructor:
             position: of the frame within the chunk.
 
         Returns:
-            (1, 3, H, W) RGB, or (1, 1, H, W) for gray video; 0..1.
+            (1, *output_shape) of the network, 0..1: RGB or gray in the coded size, or the samples of blocks (VAST).
         """
         with torch.inference_mode():
             output: Tensor = self._network(self._theta, self._inputs[position : position + 1])
+            return output
+
+    def to_rgb(self, output: Tensor) -> Tensor:
+        """The network's output for a frame as RGB.
+
+        Returns:
+            (1, 3, H, W) RGB, or (1, 1, H, W) for gray video. Within 0..1 if the network gives RGB; if it gives the
+            video's own planes, their colours may lie outside.
+        """
+        with torch.inference_mode():
+            if self._gives_planes:
+                return planes_to_rgb(self._planes(output), self.video_format, output.dtype)
             return output[:, :, : self.video_format.height, : self.video_format.width]
 
-    def to_frame(self, position: int, rgb: Tensor) -> Frame:
+    def to_frame(self, position: int, output: Tensor) -> Frame:
         """The network's output for a frame, in the video's own format and with the frame's times."""
         with torch.inference_mode():
-            planes = tuple(plane[0].cpu().numpy() for plane in rgb_to_planes(rgb, self.video_format))
+            planes = tuple(plane[0].cpu().numpy() for plane in self._planes(output))
         return Frame(planes, pts=int(self.chunk.pts[position]), duration=int(self.chunk.durations[position]))
 
     def frames(self, positions: Iterable[int]) -> Iterator[Frame]:
         """Frames in the video's own format, in the order asked for."""
         for position in positions:
-            yield self.to_frame(position, self.rgb(position))
+            yield self.to_frame(position, self.output(position))
+
+    def _planes(self, output: Tensor) -> list[Tensor]:
+        """One uint8 or uint16 tensor (1, h, w) per plane of the video."""
+        if self._gives_planes:
+            return blocks_to_planes(values_to_samples(output, self.video_format), self.video_format)
+        return rgb_to_planes(output, self.video_format)
 
 
 def _network_inputs(window: WindowContent, chunk: ChunkContent) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

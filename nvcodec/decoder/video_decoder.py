@@ -243,7 +243,8 @@ class VideoDecoder:
             raise ConfigError("a file object cannot be read by another process; open a path, an address or bytes")
 
     def _uint8(self, chunk: ChunkReconstructor, position: int) -> Tensor:
-        rgb = (chunk.rgb(position)[0] * 255 + 0.5).to(torch.uint8).expand(3, -1, -1).cpu()
+        values = chunk.to_rgb(chunk.output(position))[0].clamp(0, 1)
+        rgb = (values * 255 + 0.5).to(torch.uint8).expand(3, -1, -1).cpu()
         return rgb if self._dimension_order == "NCHW" else rgb.permute(1, 2, 0)
 
     def _pts_seconds(self, frame_idx: int) -> float:

@@ -83,8 +83,8 @@ def _chunk_quality(
     bit_depth = source.format.bit_depth
     for position in range(len(source)):
         targets = source.targets(torch.tensor([position], device=device))
-        rgb = reconstructor.rgb(position)
-        frame = reconstructor.to_frame(position, rgb)
+        output = reconstructor.output(position)
+        rgb, frame = reconstructor.to_rgb(output), reconstructor.to_frame(position, output)
         mse_rgb = float(torch.mean((rgb - targets) ** 2))
         mse_y = _luma_mse(frame.planes, [plane[position].cpu().numpy() for plane in source.planes], source.format)
         yield frame_psnr(mse_y, 2**bit_depth - 1, bit_depth), frame_psnr(mse_rgb, 1.0, bit_depth)

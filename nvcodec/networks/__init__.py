@@ -1,13 +1,15 @@
 """The decoder networks: a spec becomes a function of the flat parameter vector."""
 
 from nvcodec.networks.build import build_network, initial_parameters
-from nvcodec.networks.design import NetworkDesign, budget_of_width, choose_strides, solve_network
+from nvcodec.networks.design import BaseGrid, NetworkDesign, base_grid, budget_of_width, choose_strides, solve_network
 from nvcodec.networks.network import Network, output_activation
 from nvcodec.networks.positional import time_encoding
 
 __all__ = [
+    "BaseGrid",
     "Network",
     "NetworkDesign",
+    "base_grid",
     "budget_of_width",
     "build_network",
     "choose_strides",

@@ -12,6 +12,14 @@ from nvcodec.networks.enerv import ENeRV
 from nvcodec.networks.hnerv import HNeRV
 from nvcodec.networks.nerv import NeRV
 from nvcodec.networks.network import Network
+from nvcodec.networks.vast import VAST
+
+_NETWORKS: dict[Backbone, type[Network]] = {
+    Backbone.NERV: NeRV,
+    Backbone.ENERV: ENeRV,
+    Backbone.HNERV: HNeRV,
+    Backbone.VAST: VAST,
+}
 
 
 def build_network(spec: NetworkSpec) -> Network:
@@ -20,14 +28,14 @@ def build_network(spec: NetworkSpec) -> Network:
     Raises:
         MalformedError: the spec is not valid.
     """
-    networks: dict[Backbone, type[Network]] = {Backbone.NERV: NeRV, Backbone.ENERV: ENeRV, Backbone.HNERV: HNeRV}
-    return networks[spec.backbone](spec)
+    return _NETWORKS[spec.backbone](spec)
 
 
 def initial_parameters(spec: NetworkSpec, generator: torch.Generator) -> Tensor:
     """Draw a network's initial parameters as the authors' networks start: PyTorch's defaults.
 
     Every element is uniform in +-1/sqrt(fan_in) of its layer, biases too (Kaiming's uniform rule with a = sqrt(5)).
+    Grids are 0: a network begins as if it had none.
 
     Returns:
         (S,) float32 on the generator's device, a function of the generator's state alone.
@@ -35,7 +43,11 @@ def initial_parameters(spec: NetworkSpec, generator: torch.Generator) -> Tensor:
     theta = torch.empty(spec.num_parameters, device=generator.device)
     bound = 0.0
     for tensor in spec.layout:
-        if tensor.kind != TensorKind.BIAS:
+        if tensor.kind.is_weight:
             bound = 1 / math.sqrt(math.prod(tensor.shape[1:]))
-        theta[tensor.offset : tensor.offset + tensor.size].uniform_(-bound, bound, generator=generator)
+        part = theta[tensor.offset : tensor.offset + tensor.size]
+        if tensor.kind == TensorKind.GRID:
+            part.zero_()
+        else:
+            part.uniform_(-bound, bound, generator=generator)
     return theta

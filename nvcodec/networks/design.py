@@ -16,6 +16,7 @@ from nvcodec.bitstream.network_spec import (
     Stage,
 )
 from nvcodec.errors import ConfigError, MalformedError
+from nvcodec.video.format import VideoFormat
 
 # The format's limits on the channels of a stage and on the sides of the base grid.
 MAX_CHANNELS = 4096
@@ -43,6 +44,7 @@ STRIDE_CANDIDATES = (
     (3, 2, 2, 2),
     (5, 2, 2),
     (4, 2, 2),
+    (3, 3, 2),
     (3, 2, 2),
     (2, 2, 2),
     (3, 2),
@@ -63,7 +65,7 @@ class NetworkDesign:
     """The rules from which a network of any size follows; the budget then fixes its width.
 
     Attributes:
-        backbone: NeRV, E-NeRV or HNeRV.
+        backbone: NeRV, E-NeRV, HNeRV or VAST.
         strides: upsampling factors, first to last; None chooses them from the frame size.
         max_merged_stride: when strides are chosen, neighbours after the first are merged while their product is at
             most this: fewer stages, which train faster. 1 merges none.
@@ -73,7 +75,9 @@ class NetworkDesign:
         lower_width: least channels of a stage; NeRV's and E-NeRV's first stage excepted.
         expansion: channels of the first stage over those of the base grid (NeRV, E-NeRV).
         head_kernel: kernel of the last convolution.
-        embedding_channels: of HNeRV's embedding.
+        embedding_channels: of HNeRV's and VAST's embedding.
+        grid_channels: of VAST's grid. It lies before the last stage that upsamples, where it is as fine as it can be
+            with at most 1/16 of the pixels.
         stem_width: hidden width of the time MLP (NeRV, E-NeRV).
         pe_levels: levels of the positional encoding (NeRV, E-NeRV); its base is 1.25.
         token_width, modulation_width, feedforward_width: E-NeRV's inner widths.
@@ -91,6 +95,7 @@ class NetworkDesign:
     max_merged_stride: int = 1
     expansion: float = 1.0
     embedding_channels: int = 0
+    grid_channels: int = 0
     stem_width: int = 0
     pe_levels: int = 0
     token_width: int = 0
@@ -101,7 +106,7 @@ class NetworkDesign:
 
     @classmethod
     def of_authors(cls, backbone: Backbone) -> NetworkDesign:
-        """The design that the backbone's authors publish.
+        """The design that the backbone's authors publish; of VAST, which is ours, the one measured to be best.
 
         NeRV: its README's commands for Big Buck Bunny, but with 80 levels and GELU, its code's defaults (the README
         has 40 levels and SiLU). E-NeRV: its configuration for Big Buck Bunny. HNeRV: its README's command.
@@ -116,6 +121,18 @@ class NetworkDesign:
                 lower_width=12,
                 head_kernel=3,
                 embedding_channels=16,
+            )
+        if backbone == Backbone.VAST:
+            return cls(
+                backbone,
+                None,
+                kernel_min=3,
+                kernel_max=3,
+                reduction=1.2,
+                lower_width=8,
+                head_kernel=3,
+                embedding_channels=16,
+                grid_channels=8,
             )
         nerv = cls(
             Backbone.NERV,
@@ -152,6 +169,7 @@ class NetworkDesign:
             ("lower_width", self.lower_width, 1),
             ("kernel_min", self.kernel_min, 1),
             ("kernel_max", self.kernel_max, self.kernel_min),
+            ("grid_channels", self.grid_channels, 0),
         ):
             if value < low:
                 raise ConfigError(f"{name} is {value}, it must be at least {low}", "network design")
@@ -163,25 +181,43 @@ class NetworkDesign:
     def stages(self, base_channels: int, strides: tuple[int, ...]) -> tuple[Stage, ...]:
         """The upsampling stages that follow a base grid of ``base_channels``, by the authors' rules."""
         stages: list[Stage] = []
+        last_upsampling = max((idx for idx, stride in enumerate(strides) if stride > 1), default=0)
         channels = base_channels
         for idx, stride in enumerate(strides):
             channels = self._next_channels(channels, idx, stride)
-            stages.append(Stage(stride, self._kernel(idx), channels))
+            grid_channels = self.grid_channels if idx == last_upsampling else 0
+            stages.append(Stage(stride, self._kernel(idx), channels, grid_channels))
         return tuple(stages)
 
     def _kernel(self, stage_idx: int) -> int:
         return min(self.kernel_min + 2 * stage_idx, self.kernel_max)
 
     def _next_channels(self, channels: int, stage_idx: int, stride: int) -> int:
-        if self.backbone == Backbone.HNERV:
+        if self.backbone.has_embedding:
             return max(round(channels / self.reduction), self.lower_width)
         if stage_idx == 0:
             return int(channels * self.expansion)
         return max(int(channels // (1 if stride == 1 else self.reduction)), self.lower_width)
 
 
+@dataclass(frozen=True)
+class BaseGrid:
+    """Where a network begins: its base grid, and the strides that lead from there to the frame."""
+
+    strides: tuple[int, ...]
+    height: int
+    width: int
+
+
+def base_grid(width: int, height: int, design: NetworkDesign) -> BaseGrid:
+    """The base grid and the strides of a design for a frame size in pixels; the coded size covers the frame."""
+    strides = choose_strides(width, height, design)
+    scale = math.prod(strides) * design.backbone.block_side
+    return BaseGrid(strides, math.ceil(height / scale), math.ceil(width / scale))
+
+
 def choose_strides(width: int, height: int, design: NetworkDesign) -> tuple[int, ...]:
-    """Choose a network's strides for a frame size.
+    """Choose a network's strides for a frame size; VAST's lead to half of it.
 
     The authors' strides where they publish some for the size (or for its transpose). Else the candidate with the
     least sum of padding (coded area / frame area - 1) and 0.1 per factor of two between the base grid's number of
@@ -196,7 +232,7 @@ def choose_strides(width: int, height: int, design: NetworkDesign) -> tuple[int,
     target_positions = min(TARGET_POSITIONS, max(1.0, width * height / MIN_PIXELS_PER_POSITION))
 
     def cost(strides: tuple[int, ...]) -> float:
-        scale = math.prod(strides)
+        scale = math.prod(strides) * design.backbone.block_side
         grid_width, grid_height = math.ceil(width / scale), math.ceil(height / scale)
         if max(grid_width, grid_height) > MAX_GRID_SIDE:
             return math.inf
@@ -219,19 +255,25 @@ def _merged(strides: tuple[int, ...], max_stride: int) -> tuple[int, ...]:
 
 
 def solve_network(
-    design: NetworkDesign, width: int, height: int, num_frames: int, num_parameters: int, num_outputs: int = 3
+    design: NetworkDesign,
+    width: int,
+    height: int,
+    num_frames: int,
+    num_parameters: int,
+    num_outputs: int | None = None,
 ) -> NetworkSpec:
     """Solve a design for a chunk's parameter budget.
 
     HNeRV: the width is its authors' solution, which counts the embeddings into the budget and ignores biases, head
-    and ``lower_width``. NeRV and E-NeRV have no such rule: the base width whose number of parameters is nearest.
+    and ``lower_width``. The others have no such rule: the base width whose number of parameters, embeddings and grids
+    included, is nearest.
 
     Args:
         design: the rules.
         width, height: of the frames, in pixels.
-        num_frames: frames of the chunk, each with an embedding (HNeRV).
+        num_frames: frames of the chunk, each with an embedding (HNeRV, VAST).
         num_parameters: budget of one chunk: network parameters and embeddings.
-        num_outputs: 3 (R, G, B) or 1 (gray).
+        num_outputs: ``Backbone.num_outputs`` of the frames' format; None: of YUV420.
 
     Returns:
         A valid spec whose coded size covers the frame.
@@ -245,7 +287,12 @@ def solve_network(
 
 
 def budget_of_width(
-    design: NetworkDesign, width: int, height: int, num_frames: int, base_channels: int, num_outputs: int = 3
+    design: NetworkDesign,
+    width: int,
+    height: int,
+    num_frames: int,
+    base_channels: int,
+    num_outputs: int | None = None,
 ) -> int:
     """Parameters of one chunk, embeddings included, of the design's network with ``base_channels``.
 
@@ -258,14 +305,13 @@ def budget_of_width(
 class _Solver:
     """Specs of one design, frame size and chunk length, by their base width."""
 
-    def __init__(self, design: NetworkDesign, width: int, height: int, num_frames: int, num_outputs: int) -> None:
+    def __init__(
+        self, design: NetworkDesign, width: int, height: int, num_frames: int, num_outputs: int | None
+    ) -> None:
         self._design = design
-        self._num_outputs = num_outputs
-        self._strides = choose_strides(width, height, design)
-        scale = math.prod(self._strides)
-        self._base_height = math.ceil(height / scale)
-        self._base_width = math.ceil(width / scale)
-        self._embedding_parameters = design.embedding_channels * self._base_height * self._base_width * num_frames
+        self._num_outputs = num_outputs or design.backbone.num_outputs(VideoFormat(width, height))
+        self._base = base_grid(width, height, design)
+        self._embedding_parameters = design.embedding_channels * self._base.height * self._base.width * num_frames
         # E-NeRV's first stage narrows to a quarter of the base width, so there must be a quarter.
         self._min_channels = ENERV_BOTTLENECK if design.backbone == Backbone.ENERV else 1
         self._max_channels = int(MAX_CHANNELS / design.expansion)
@@ -277,7 +323,8 @@ class _Solver:
             embeddings = f", {self._embedding_parameters} of them embeddings" if self._embedding_parameters else ""
             limit = f"smallest network has {minimum}" if budget < minimum else f"largest network has {maximum}"
             raise ConfigError(f"{budget} parameters per chunk: the {limit}{embeddings}", "parameter budget")
-        spec = self._spec(self._hnerv_channels(budget) if self._design.embedding_channels else self._nearest(budget))
+        is_hnerv = self._design.backbone == Backbone.HNERV
+        spec = self._spec(self._hnerv_channels(budget) if is_hnerv else self._nearest(budget))
         try:
             spec.validate()
         except MalformedError as error:
@@ -286,10 +333,10 @@ class _Solver:
 
     def _hnerv_channels(self, budget: int) -> int:
         """HNeRV's rule: the root of a x^2 + b x = budget less embeddings, rounded down."""
-        design = self._design
+        design, strides = self._design, self._base.strides
         stage_weights = sum(
             (stride * stage.kernel) ** 2 * design.reduction ** (-2 * idx - 1)
-            for idx, (stride, stage) in enumerate(zip(self._strides, design.stages(1, self._strides), strict=True))
+            for idx, (stride, stage) in enumerate(zip(strides, design.stages(1, strides), strict=True))
         )
         # The authors count 9 weights per embedding channel and base channel, although the kernel is 1 x 1.
         stem_weights = 9 * design.embedding_channels
@@ -312,10 +359,10 @@ class _Solver:
         design = self._design
         return NetworkSpec(
             backbone=design.backbone,
-            base_height=self._base_height,
-            base_width=self._base_width,
+            base_height=self._base.height,
+            base_width=self._base.width,
             base_channels=base_channels,
-            stages=design.stages(base_channels, self._strides),
+            stages=design.stages(base_channels, self._base.strides),
             head_kernel=design.head_kernel,
             activation=design.activation,
             output_activation=design.output_activation,

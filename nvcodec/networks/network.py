@@ -1,4 +1,4 @@
-"""What the three backbones have in common: the split of the flat vector, the upsampling stages and the head."""
+"""What the backbones have in common: the split of the flat vector, the upsampling stages and the head."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Network(ABC):
 
         Args:
             theta: (S,) parameters in the order of ``spec.layout``.
-            inputs: embeddings (N, C, h, w) for HNeRV, time encodings (N, 2 * pe_levels) for NeRV and E-NeRV.
+            inputs: embeddings (N, C, h, w) for HNeRV and VAST, time encodings (N, 2 * pe_levels) for NeRV and E-NeRV.
 
         Returns:
-            (N, num_outputs, coded_height, coded_width), in 0..1.
+            (N, *spec.output_shape), in 0..1.
         """
         return output_activation(self.logits(theta, inputs), self.spec)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -115,11 +116,22 @@ class VideoFormat:
         """Height and width of a plane; subsampled chroma rounds up."""
         if plane_idx == 0:
             return self.height, self.width
-        halves_width = self.chroma_subsampling in (ChromaSubsampling.YUV420, ChromaSubsampling.YUV422)
-        halves_height = self.chroma_subsampling == ChromaSubsampling.YUV420
-        height = (self.height + 1) // 2 if halves_height else self.height
-        width = (self.width + 1) // 2 if halves_width else self.width
-        return height, width
+        rows, columns = self.block_shape(plane_idx)
+        return math.ceil(self.height * rows / 2), math.ceil(self.width * columns / 2)
+
+    def block_shape(self, plane_idx: int) -> tuple[int, int]:
+        """Rows and columns of a plane's samples in a block of 2 x 2 pixels."""
+        if plane_idx == 0:
+            return 2, 2
+        rows = 1 if self.chroma_subsampling == ChromaSubsampling.YUV420 else 2
+        columns = 1 if self.chroma_subsampling in (ChromaSubsampling.YUV420, ChromaSubsampling.YUV422) else 2
+        return rows, columns
+
+    @property
+    def samples_per_block(self) -> int:
+        """Samples of all planes in a block of 2 x 2 pixels: 4, 6, 8 or 12."""
+        shapes = [self.block_shape(plane_idx) for plane_idx in range(self.num_planes)]
+        return sum(rows * columns for rows, columns in shapes)
 
     @property
     def dtype(self) -> np.dtype[Any]:

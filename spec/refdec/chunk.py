@@ -8,7 +8,6 @@ import numpy as np
 
 from .boxes import Box
 from .fields import Cursor, require
-from .layout import HNERV
 from .limits import Integers
 from .mask import read_window_part
 from .section import read_section
@@ -71,8 +70,7 @@ def read_chunk_header(cursor: Cursor, window: Window, chunk_idx: int) -> ChunkHe
     # "chunk_idx: 0 for the window's first chunk", allowed 0..4095
     cursor.number("chunk_idx", "u16", chunk_idx, chunk_idx)
     # "Without embeddings embedding_step_idx is 0."
-    has_embeddings = window.spec.backbone == HNERV
-    embedding_step_idx = cursor.number("embedding_step_idx", "u8", 0, 255 if has_embeddings else 0)
+    embedding_step_idx = cursor.number("embedding_step_idx", "u8", 0, 255 if window.spec.has_embeddings else 0)
     cursor.reserved("u8")
     durations = cursor.numbers("durations", "u32", num_durations, 1)
     require(num_durations == 1 or len(set(durations)) > 1, "equal durations are stored one by one", offset + 28)
@@ -124,7 +122,7 @@ def read_chunk(data: bytes, box: Box, window: Window, chunk_idx: int, sizes: lis
     own_cursor.finish("the own parameters' coded section")
     # "then, only if the network has embeddings, the coded section of the embeddings, which ends the payload"
     embeddings = None
-    if window.spec.backbone == HNERV:
+    if window.spec.has_embeddings:
         embeddings = read_embeddings(cursor, window, header.num_frames, integers)
     cursor.finish("the chunk")
     return Chunk(header, own_step_shift, np.concatenate(groups), embeddings)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from .layout import VAST
 from .stream import FULL, GRAY, RGB, YUV420, YUV422, YUV444, Stream
+from .window import Spec
 
 # matrix_coefficients: (kr, kb)
 COEFFICIENTS = {
@@ -38,9 +40,34 @@ def mean_over_pixels(x: np.ndarray, rows: int, columns: int) -> np.ndarray:
     return total / count
 
 
-def values_of(stream: Stream, output: np.ndarray) -> list[np.ndarray]:
+def values_of(stream: Stream, spec: Spec, output: np.ndarray) -> list[np.ndarray]:
     """The numbers v of the planes of a frame from the output of its network: 'v is real and rounded nowhere before'"""
-    # "The frame is its top left part of width x height. [...] Let n = bit_depth"
+    return values_of_blocks(stream, output) if spec.backbone == VAST else values_of_rgb(stream, output)
+
+
+def values_of_blocks(stream: Stream, output: np.ndarray) -> list[np.ndarray]:
+    """VAST."""
+    values = []
+    f = 0
+    for k, (rows, columns) in enumerate(stream.plane_sizes):
+        # "A plane has r x c samples in a block: 1 x 1 if it is chroma of YUV420, 2 x 1 (two rows) if it is chroma of
+        # YUV422, and 2 x 2 otherwise."
+        r, c = {YUV420: (1, 1), YUV422: (2, 1)}.get(stream.chroma_subsampling, (2, 2)) if k > 0 else (2, 2)
+        v = np.zeros((output.shape[1] * r, output.shape[2] * c))
+        for a in range(r):
+            for b in range(c):
+                # "with f the number of channels before those of the plane, the sample at row y * r + a and column
+                # x * c + b has v = (2^n − 1) * out[f + a*c + b][y][x]"
+                v[a::r, b::c] = (2**stream.bit_depth - 1) * output[f + a * c + b]
+        # "What lies outside the plane (clause 4) is left out."
+        values.append(v[:rows, :columns])
+        f += r * c
+    return values
+
+
+def values_of_rgb(stream: Stream, output: np.ndarray) -> list[np.ndarray]:
+    """NERV, ENERV, HNERV."""
+    # "The frame is its top left part of width x height."; "with n = bit_depth"
     x = output[:, : stream.height, : stream.width]
     n = stream.bit_depth
     if stream.color_range == FULL:

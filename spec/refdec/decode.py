@@ -12,7 +12,7 @@ from .chunk import Chunk, parameters_of, read_chunk, read_shared, sizes_by_tenso
 from .color import samples, values_of
 from .container import File, read_file
 from .index import WindowBoxes
-from .layout import ENERV, HNERV
+from .layout import ENERV
 from .limits import Evaluation, Integers
 from .mask import read_mask
 from .networks import frame_at, frame_of, grid_encodings
@@ -52,7 +52,7 @@ def outputs_of(window: Window, chunk_idx: int, parameters: dict[str, np.ndarray]
     spec = window.spec
     grid = grid_encodings(spec) if spec.backbone == ENERV else None
     for frame in range(chunk.header.num_frames):
-        if spec.backbone == HNERV:
+        if spec.has_embeddings:
             # "An embedding value is its integer times the step of embedding_step_idx." (clause 11)
             yield frame_of(spec, parameters, chunk.embeddings[frame] * step(chunk.header.embedding_step_idx))
         else:
@@ -69,7 +69,7 @@ def decode_values(
     outputs = outputs_of(window, chunk_idx, parameters, chunk)
     for _ in range(chunk.header.num_frames):
         with np.errstate(all="ignore"):
-            values = values_of(stream, next(outputs))
+            values = values_of(stream, window.spec, next(outputs))
         yield values
 
 

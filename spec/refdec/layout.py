@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .window import Spec
 
-NERV, ENERV, HNERV = 1, 2, 3
+NERV, ENERV, HNERV, VAST = 1, 2, 3, 4
 HEAD_WIDTH = 64
 HEADS = {"trans1": 1, "trans2": 8}
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A convolution or a linear layer; runs is how often its weight is used for one frame."""
+    """A convolution, a linear layer or a grid; runs is how often its weight is used for one frame, 0 for a grid."""
 
     name: str
     shape: tuple[int, ...]
@@ -50,6 +50,11 @@ def linear(name: str, num_inputs: int, num_outputs: int, runs: int = 1) -> Layer
     return Layer(name, (num_outputs, num_inputs), runs)
 
 
+def grid(name: str, num_channels: int, rows: int, columns: int) -> Layer:
+    """'grids (channels, rows, columns)'; 'a single tensor'; 'grids and everything else count nothing' (clause 6)."""
+    return Layer(name, (num_channels, rows, columns), 0, has_bias=False)
+
+
 def block(name: str, spec: Spec, num_positions: int) -> list[Layer]:
     """A transformer block of ENERV; it runs at every position."""
     # "`qkv` linear token_width → 3 * 64 * H without bias; `out` linear 64 * H → token_width; `feedforward.0` linear
@@ -75,7 +80,7 @@ def layers_before_the_stages(spec: Spec) -> list[Layer]:
             linear("stem.0", 2 * levels, spec.stem_width),
             Layer("stem.1", shape, 1, num_positions=num_positions),
         ]
-    if spec.backbone == HNERV:
+    if spec.backbone in (HNERV, VAST):
         # "stem convolution 1 x 1, embedding_channels → C(0)"
         return [conv("stem", spec.embedding_channels, spec.base_channels, 1, num_positions)]
     # "stem_t.0 linear 2L → stem_width; stem_t.1 linear stem_width → token_width; stem_xy linear 4L → token_width; the
@@ -98,10 +103,16 @@ def layers_of(spec: Spec) -> list[Layer]:
     layers = layers_before_the_stages(spec)
     # "C(0) = base_channels, C(i+1) = stage_channels[i]"
     channels = [spec.base_channels, *spec.stage_channels]
-    positions = spec.base_height * spec.base_width
+    rows, columns = spec.base_height, spec.base_width
     for i, (stride, kernel) in enumerate(zip(spec.stage_strides, spec.stage_kernels, strict=True)):
         # "The layers of stage i [...] are called `stages.i.modulation`, `stages.i.conv` and `stages.i.expand`"
         name = f"stages.{i}"
+        positions = rows * columns
+        # "G(i) = stage_grid_channels[i]"; "If G(i) > 0 first the grid `stages.i.grid`, a single tensor of G(i) channels
+        # whose rows and columns are those of the stage's input: h and w times the strides of the stages before."
+        g = spec.stage_grid_channels[i]
+        if g > 0:
+            layers.append(grid(f"{name}.grid", g, rows, columns))
         # "For ENERV first `modulation` linear modulation_width → 2 * C(i)"
         if spec.backbone == ENERV:
             layers.append(linear(f"{name}.modulation", spec.modulation_width, 2 * channels[i]))
@@ -112,11 +123,11 @@ def layers_of(spec: Spec) -> list[Layer]:
             layers.append(conv(f"{name}.conv", channels[0], b * stride**2, kernel, positions))
             layers.append(conv(f"{name}.expand", b, channels[1], kernel, positions * stride**2))
         else:
-            # "In all other cases `conv` convolution k x k, C(i) → C(i+1) * s²."
-            layers.append(conv(f"{name}.conv", channels[i], channels[i + 1] * stride**2, kernel, positions))
-        positions *= stride**2
+            # "In all other cases `conv` convolution k x k, C(i) + G(i) → C(i+1) * s²."
+            layers.append(conv(f"{name}.conv", channels[i] + g, channels[i + 1] * stride**2, kernel, positions))
+        rows, columns = rows * stride, columns * stride
     # "Last, `head`: convolution head_kernel x head_kernel, channels of the last stage → num_outputs."
-    layers.append(conv("head", channels[-1], spec.num_outputs, spec.head_kernel, positions))
+    layers.append(conv("head", channels[-1], spec.num_outputs, spec.head_kernel, rows * columns))
     return layers
 
 
@@ -126,7 +137,8 @@ def tensors_of(layers: list[Layer]) -> list[Tensor]:
     tensors: list[Tensor] = []
     end = 0
     for layer in layers:
-        tensors.append(Tensor(f"{layer.name}.weight", layer.shape, end))
+        is_grid = len(layer.shape) == 3
+        tensors.append(Tensor(layer.name if is_grid else f"{layer.name}.weight", layer.shape, end))
         end = tensors[-1].end
         if layer.has_bias:
             # "biases (out)"
@@ -150,13 +162,17 @@ def activations_of(spec: Spec) -> list[int]:
     num_positions = spec.base_height * spec.base_width
     # "C(0) * P"
     activations = [spec.base_channels * num_positions]
-    # "for each stage, its channels times its positions behind the shuffle"
-    positions = num_positions
-    for stride, channels in zip(spec.stage_strides, spec.stage_channels, strict=True):
-        positions *= stride**2
+    # "for each stage i, stage_channels[i] times its positions behind the shuffle, and if G(i) > 0 (C(i) + G(i)) times
+    # those of its input"
+    positions, entering = num_positions, spec.base_channels
+    for stride, channels, g in zip(spec.stage_strides, spec.stage_channels, spec.stage_grid_channels, strict=True):
+        if g > 0:
+            activations.append((entering + g) * positions)
+        positions, entering = positions * stride**2, channels
         activations.append(channels * positions)
-    # "num_outputs * coded_height * coded_width"
-    activations.append(spec.num_outputs * spec.coded_height * spec.coded_width)
+    # "num_outputs * coded_height * coded_width, for VAST a quarter of this"
+    quarters = 1 if spec.backbone == VAST else 4
+    activations.append(spec.num_outputs * spec.coded_height * spec.coded_width * quarters // 4)
     # "and for ENERV P times the largest of 1536, 8 * P, token_width, feedforward_width and 4 * L"
     if spec.backbone == ENERV:
         widths = 1536, 8 * num_positions, spec.token_width, spec.feedforward_width, 4 * spec.pe_levels

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .stream import Stream
     from .window import Spec
 
-# of a frame, and of a network's output
+# of a frame, and of a network's coded size
 MAX_PIXELS = 2**24
 # of a network
 MAX_PARAMETERS = 2**24
@@ -65,7 +65,9 @@ def arrays_of(spec: Spec) -> list[int]:
     # positions of E-NeRV: queries, keys and values of 8 heads; tokens; hidden values; encodings
     widest = max(3 * 64 * 8, spec.token_width, spec.feedforward_width, 4 * spec.pe_levels) if spec.token_width else 0
     sizes.append(widest * height * width)
-    for stride, kernel, outputs in zip(spec.stage_strides, spec.stage_kernels, spec.stage_channels, strict=True):
+    stages = zip(spec.stage_strides, spec.stage_kernels, spec.stage_channels, spec.stage_grid_channels, strict=True)
+    for stride, kernel, outputs, grid_channels in stages:
+        channels += grid_channels
         sizes.append(channels * (height + kernel - 1) * (width + kernel - 1))
         height, width, channels = height * stride, width * stride, outputs
         sizes.append(channels * (height + kernel - 1) * (width + kernel - 1))

@@ -24,6 +24,9 @@ def flags_of_layer(layer: Layer, granularity: int) -> list[int]:
 
     Units are "numbered by the first parameter of the flat vector that belongs to them".
     """
+    if len(layer.shape) == 3:
+        # "each parameter", "one channel of a grid", "each tensor (a grid is one)"
+        return [{WEIGHT: math.prod(layer.shape), KERNEL: layer.shape[0], ROW: layer.shape[0]}.get(granularity, 1)]
     num_outputs, num_inputs = layer.shape[:2]
     is_conv = len(layer.shape) == 4
     if granularity == WEIGHT:
@@ -45,6 +48,9 @@ def flags_of_layer(layer: Layer, granularity: int) -> list[int]:
 
 def spread_over_layer(layer: Layer, granularity: int, flags: list[np.ndarray]) -> list[np.ndarray]:
     """The flag of each parameter of the layer's tensors from those of the units."""
+    if len(layer.shape) == 3:
+        # The units of a grid are equally large and lie one behind the other.
+        return [np.repeat(flags[0], math.prod(layer.shape) // len(flags[0]))]
     num_outputs, num_inputs = layer.shape[:2]
     if granularity == KERNEL and len(layer.shape) == 4:
         weight = np.broadcast_to(flags[0].reshape(num_outputs, num_inputs, 1, 1), layer.shape)

@@ -144,9 +144,12 @@ def enerv(spec: Spec, parameters: Parameters, e: np.ndarray, grid: np.ndarray) -
 
 
 def stages(spec: Spec, parameters: Parameters, x: np.ndarray) -> np.ndarray:
-    """NeRV, HNeRV: 'Each stage: x = act(shuffle(`conv`(x))). Result: out(`head`(x)).'"""
+    """NeRV, HNeRV, VAST: 'Each stage: x = act(shuffle(`conv`(x))). Result: out(`head`(x)).'"""
     act = activation_of(spec)
     for i, stride in enumerate(spec.stage_strides):
+        # VAST: "if it has a grid, the channels of `grid` are put behind those of x"
+        if f"stages.{i}.grid" in parameters:
+            x = np.concatenate([x, parameters[f"stages.{i}.grid"]])
         x = act(shuffle(conv(parameters, f"stages.{i}.conv", x), stride))
     return output_activation(spec, conv(parameters, "head", x))
 
@@ -164,5 +167,5 @@ def frame_at(spec: Spec, parameters: Parameters, i: int, n: int, grid: np.ndarra
 
 
 def frame_of(spec: Spec, parameters: Parameters, embedding: np.ndarray) -> np.ndarray:
-    """HNERV: 'x = act(`stem`(embedding))'."""
+    """HNERV, VAST: 'x = act(`stem`(embedding))'."""
     return stages(spec, parameters, activation_of(spec)(conv(parameters, "stem", embedding)))

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 from .boxes import Box
 from .fields import Cursor, require
-from .layout import ENERV, HNERV, NERV, Layer, Tensor, layers_of, macs_of, tensors_of
+from .layout import ENERV, HNERV, NERV, VAST, Layer, Tensor, layers_of, macs_of, tensors_of
 from .levels import MAX_LEVEL, check_window_level
 from .limits import MAX_CHUNK_FRAMES, MAX_EMBEDDING_VALUES, MAX_PARAMETERS, MAX_PIXELS, limit
-from .stream import GRAY, Stream
+from .stream import GRAY, RGB, YUV420, YUV422, YUV444, Stream
 
 WEIGHT, KERNEL, ROW, TENSOR = range(4)
 WIDE_SYMBOLS = 1
 ANS64 = 0
+# "4 if the video is GRAY, 6 if YUV420, 8 if YUV422, 12 if YUV444 or RGB"
+SAMPLES_OF_BLOCK = {GRAY: 4, YUV420: 6, YUV422: 8, YUV444: 12, RGB: 12}
 
 
 @dataclass(frozen=True)
@@ -39,16 +41,27 @@ class Spec:
     stage_strides: list[int]
     stage_kernels: list[int]
     stage_channels: list[int]
+    stage_grid_channels: list[int]
+
+    @property
+    def has_embeddings(self) -> bool:
+        """'HNERV and VAST have embeddings'; 'NERV and ENERV have none'."""
+        return self.backbone in (HNERV, VAST)
+
+    @property
+    def scale(self) -> int:
+        """'the product of all strides, and for VAST times 2'."""
+        return math.prod(self.stage_strides) * (2 if self.backbone == VAST else 1)
 
     @property
     def coded_height(self) -> int:
-        """'coded_height is base_height times the product of all strides'."""
-        return self.base_height * math.prod(self.stage_strides)
+        """'coded_height is base_height times the product of all strides, and for VAST times 2'."""
+        return self.base_height * self.scale
 
     @property
     def coded_width(self) -> int:
         """'coded_width likewise'."""
-        return self.base_width * math.prod(self.stage_strides)
+        return self.base_width * self.scale
 
 
 @dataclass(frozen=True)
@@ -84,10 +97,10 @@ def read_kernels(cursor: Cursor, name: str, count: int) -> list[int]:
 def read_spec(cursor: Cursor, stream: Stream) -> Spec:
     """The network spec and its rules."""
     offset = cursor.offset
-    backbone = cursor.choice("backbone", "u8", NERV, HNERV)
+    backbone = cursor.choice("backbone", "u8", NERV, VAST)
     activation = cursor.choice("activation", "u8", 0, 1)
     output_activation = cursor.choice("output_activation", "u8", 0, 1)
-    num_outputs = cursor.number("num_outputs", "u8", 1, 3)
+    num_outputs = cursor.number("num_outputs", "u8", 1, 12)
     base_height = cursor.number("base_height", "u16", 1, 1024)
     base_width = cursor.number("base_width", "u16", 1, 1024)
     base_channels = cursor.number("base_channels", "u16", 1, 4096)
@@ -105,15 +118,16 @@ def read_spec(cursor: Cursor, stream: Stream) -> Spec:
     stage_strides = cursor.numbers("stage_strides", "u8", num_stages, 1, 8)
     stage_kernels = read_kernels(cursor, "stage_kernels", num_stages)
     stage_channels = cursor.numbers("stage_channels", "u16", num_stages, 1, 4096)
+    stage_grid_channels = cursor.numbers("stage_grid_channels", "u8", num_stages, 0, 255)
 
-    if backbone == HNERV:
-        # "HNERV has embeddings: embedding_channels is at least 1, and pe_levels and stem_width are 0."
-        require(embedding_channels >= 1, "HNERV without embeddings", offset)
-        require(pe_levels == 0 and stem_width == 0, "HNERV with pe_levels or stem_width", offset)
+    if backbone in (HNERV, VAST):
+        # "HNERV and VAST have embeddings: embedding_channels is at least 1, and pe_levels and stem_width are 0."
+        require(embedding_channels >= 1, "HNERV or VAST without embeddings", offset)
+        require(pe_levels == 0 and stem_width == 0, "HNERV or VAST with pe_levels or stem_width", offset)
     else:
         # "NERV and ENERV have none: embedding_channels is 0, pe_levels and stem_width are at least 1, and pe_base_den ≤
         # pe_base_num ≤ 2 * pe_base_den."
-        require(embedding_channels == 0, "embeddings without HNERV", offset)
+        require(embedding_channels == 0, "embeddings without HNERV and VAST", offset)
         require(pe_levels >= 1 and stem_width >= 1, "no pe_levels or no stem_width", offset)
         require(pe_base_den <= pe_base_num <= 2 * pe_base_den, "the encoding's base is not within 1..2", offset)
     if backbone == ENERV:
@@ -124,8 +138,15 @@ def read_spec(cursor: Cursor, stream: Stream) -> Spec:
     else:
         # "for the others these three widths are 0"
         require(token_width == modulation_width == feedforward_width == 0, "a width of ENERV is not 0", offset)
-    # "num_outputs is 1 if the video is GRAY and 3 otherwise, RGB or not."
-    require(num_outputs == (1 if stream.chroma_subsampling == GRAY else 3), "num_outputs does not fit", offset)
+    # "Only VAST has grids: for the others all stage_grid_channels are 0."
+    require(backbone == VAST or not any(stage_grid_channels), "a grid without VAST", offset)
+    if backbone == VAST:
+        # "For VAST num_outputs is the number of samples of all planes in a block of 2 x 2 pixels"
+        expected = SAMPLES_OF_BLOCK[stream.chroma_subsampling]
+    else:
+        # "For the others it is 1 if the video is GRAY and 3 otherwise, RGB or not."
+        expected = 1 if stream.chroma_subsampling == GRAY else 3
+    require(num_outputs == expected, "num_outputs does not fit", offset)
     spec = Spec(
         backbone,
         activation,
@@ -145,6 +166,7 @@ def read_spec(cursor: Cursor, stream: Stream) -> Spec:
         stage_strides,
         stage_kernels,
         stage_channels,
+        stage_grid_channels,
     )
     # "They are at least the frame's height and width and at most 32768."
     require(stream.height <= spec.coded_height <= 32768, "coded_height is out of range", offset)
@@ -152,7 +174,7 @@ def read_spec(cursor: Cursor, stream: Stream) -> Spec:
     # "The sum is at most 262144 * coded_height * coded_width."
     coded_pixels = spec.coded_height * spec.coded_width
     require(macs_of(spec) <= 262144 * coded_pixels, "too many multiply-accumulates per pixel", offset)
-    limit(coded_pixels <= MAX_PIXELS, f"more than {MAX_PIXELS} pixels of a network's output", offset)
+    limit(coded_pixels <= MAX_PIXELS, f"more than {MAX_PIXELS} pixels of a coded size", offset)
     return spec
 
 
@@ -193,7 +215,7 @@ def read_window(data: bytes, box: Box, stream: Stream) -> Window:
     else:
         require(time_offset + num_frames <= time_length, "the window's frames are beyond time_length", offset + 24)
     # "With embeddings both are 0."
-    require(time_length == 0 or spec.backbone != HNERV, "time_length with embeddings", offset + 28)
+    require(time_length == 0 or not spec.has_embeddings, "time_length with embeddings", offset + 28)
     # "embedding_channels * base_height * base_width times the frames of any chunk is at most 2^30"
     values = spec.embedding_channels * spec.base_height * spec.base_width * max(chunk_lengths)
     require(values <= 2**30, "too many embedding values in a chunk", offset)

@@ -40,6 +40,7 @@ ENERV = NetworkSpec(
     modulation_width=3,
     feedforward_width=5,
 )
+VAST = NetworkSpec(Backbone.VAST, 1, 2, 3, (Stage(2, 3, 2), Stage(1, 1, 2, 2)), 3, num_outputs=6, embedding_channels=2)
 STREAM = StreamHeader(VideoFormat(8, 4), Fraction(1, 25), 0)
 
 

@@ -41,6 +41,7 @@ from tests.bitstream.nvst_samples import (
     HNERV,
     NERV,
     STREAM,
+    VAST,
     box_positions,
     field_setter,
     make_file,
@@ -60,6 +61,7 @@ FILES = {
     "nerv time over more than the window": dataclasses.replace(_NERV, time=(5, 40)),
     "enerv": WindowRecipe(networks.ENERV, first_pts=None, **_WINDOW),
     "enerv time": WindowRecipe(networks.ENERV, MaskGranularity.ROW, first_pts=None, time=(3, 20), **_WINDOW),
+    "vast": WindowRecipe(networks.VAST, first_pts=None, **_WINDOW),
     "hnerv": WindowRecipe(networks.HNERV, first_pts=None, **_WINDOW),
 }
 
@@ -175,7 +177,7 @@ def gapless(network: NetworkSpec, time_length: int, lengths: Sequence[Sequence[i
 
 
 LENGTHS = st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=3), min_size=1, max_size=3)
-NETWORKS = st.sampled_from([(HNERV, 0), (NERV, 0), (NERV, 50), (ENERV, 0), (ENERV, 50)])
+NETWORKS = st.sampled_from([(HNERV, 0), (VAST, 0), (NERV, 0), (NERV, 50), (ENERV, 0), (ENERV, 50)])
 
 
 @settings(max_examples=15)

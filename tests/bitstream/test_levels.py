@@ -10,7 +10,7 @@ from nvcodec.bitstream.levels import LEVELS, Level, file_level, smallest_level, 
 from nvcodec.bitstream.network_spec import MAX_MACS_PER_PIXEL, Backbone, NetworkSpec
 from nvcodec.errors import MalformedError
 from nvcodec.networks.design import NetworkDesign, solve_network
-from tests.bitstream.nvst_samples import HNERV, make_file, make_window, open_bytes, read_everything
+from tests.bitstream.nvst_samples import HNERV, VAST, make_file, make_window, open_bytes, read_everything
 
 # Chunks of 150 frames at the rates of the clips: Big Buck Bunny and Elephants Dream have 25 and 24, UVG 120.
 BBB, UVG = Fraction(150, 25), Fraction(150, 120)
@@ -57,6 +57,17 @@ def test_the_memory_of_a_window_follows_the_specification() -> None:
         activations.append(stage.channels * grid)
     expected = 32 * HNERV.num_parameters + 32 * HNERV.embedding_channels * positions * frames
     assert window_memory(HNERV, frames) == expected + 4 * sum(activations) + 8 * max(activations)
+
+
+def test_the_memory_of_a_window_counts_its_grids() -> None:
+    # Base grid 1 x 2, then 2 x 4: channels 3, 2, 2 with the grid's 2, 2 and 6 outputs.
+    activations = [3 * 2, 2 * 8, (2 + 2) * 8, 2 * 8, 6 * 8]
+    expected = 32 * VAST.num_parameters + 32 * 2 * 2 * 7 + 4 * sum(activations) + 8 * max(activations)
+    assert window_memory(VAST, 7) == expected
+    without = dataclasses.replace(VAST, stages=tuple(dataclasses.replace(s, grid_channels=0) for s in VAST.stages))
+    # The grid itself, and the weights of the convolution that see it: 2 channels of 1 x 1.
+    assert VAST.num_parameters - without.num_parameters == 2 * 2 * 4 + 2 * 2
+    assert VAST.macs_per_frame - without.macs_per_frame == 2 * 2 * 8
 
 
 @pytest.mark.parametrize(("levels", "expected"), [([], 0), ([1, 3, 2], 3), ([1, 0, 2], 0), ([0], 0)])

@@ -55,8 +55,8 @@ def refused(data: bytes) -> BitstreamError:
     ("offset", "value", "reason"),
     [
         (0, 0x88, "not a .nvst file"),
-        (8, 1, "version 1.2"),
-        (9, 3, "version 0.3"),
+        (8, 1, "version 1.3"),
+        (9, 2, "version 0.2"),
         (10, 1, "profile 1 is unknown"),
         (11, 1, "reserved is 1"),
         (12, 4, "incompatible_flags 0x4"),
@@ -68,7 +68,7 @@ def test_file_header(offset: int, value: int, reason: str) -> None:
     assert reason in str(refused(mend_file_header(bytes(data))))
 
 
-@pytest.mark.parametrize(("offset", "value"), [(8, 1), (9, 3)])
+@pytest.mark.parametrize(("offset", "value"), [(8, 1), (9, 2)])
 def test_the_version_is_checked_before_the_checksum(offset: int, value: int) -> None:
     data = bytearray(make_file([]))
     data[offset] = value

@@ -27,6 +27,7 @@ from tests.bitstream.nvst_samples import (
     HNERV,
     NERV,
     STREAM,
+    VAST,
     assert_same_chunk,
     assert_same_window,
     box_positions,
@@ -39,7 +40,7 @@ from tests.bitstream.nvst_samples import (
 
 @settings(max_examples=40)
 @given(
-    network=st.sampled_from([HNERV, NERV, ENERV]),
+    network=st.sampled_from([HNERV, NERV, ENERV, VAST]),
     granularity=st.sampled_from(list(MaskGranularity)),
     lengths=st.lists(st.integers(1, 4), min_size=1, max_size=3),
     kappa=st.sampled_from([0.0, 0.5, 1.0]),
@@ -223,6 +224,7 @@ def header_with(**changes: Any) -> tuple[WindowContent, list[ChunkContent]]:
         (lambda: header_with(step_idx=(1,)), "step_idx has 1 elements"),
         (lambda: header_with(network=dataclasses.replace(HNERV, base_width=1)), "does not cover"),
         (lambda: make_window(network=dataclasses.replace(HNERV, num_outputs=1)), "num_outputs is 1, not 3"),
+        (lambda: make_window(network=dataclasses.replace(VAST, num_outputs=8)), "num_outputs is 8, not 6"),
         (lambda: header_with(network=dataclasses.replace(HNERV, base_channels=2**17)), "base_channels is 131072"),
         (lambda: header_with(time_length=99), "time_length with embeddings"),
     ],

@@ -226,7 +226,7 @@ VALUES = [0, 1, 2, 3, 5, ord("a"), ord("X"), 126, 127, 128, 254, 255]
 
 
 @pytest.mark.parametrize(
-    "network", [networks.NERV, networks.HNERV, networks.ENERV], ids=lambda spec: spec.backbone.name
+    "network", [networks.NERV, networks.HNERV, networks.ENERV, networks.VAST], ids=lambda spec: spec.backbone.name
 )
 def test_both_judge_forged_boxes_alike(network: NetworkSpec, rounds: int = 60) -> None:
     rng = np.random.default_rng(0)

@@ -49,6 +49,7 @@ UNREACHED = {
     "network_spec.py: NetworkSpec.validate: self._require_range(name, getattr(self, name), 1, 1024)": FIELDS,
     "network_spec.py: NetworkSpec.validate: self._require_range('stage stride'": FIELDS,
     "network_spec.py: NetworkSpec.validate: self._require_range('stage channels'": FIELDS,
+    "network_spec.py: NetworkSpec.validate: self._require_range('stage grid channels'": FIELDS,
     "network_spec.py: NetworkSpec.validate: self._require_range('pe_base_num'": FIELDS,
     "network_spec.py: NetworkSpec.validate: self._require_range('pe_base_den'": FIELDS,
     "fields.py: Record._pack_part:": "packs",

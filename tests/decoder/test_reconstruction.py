@@ -12,6 +12,7 @@ from nvcodec.decoder.reconstruction import ChunkReconstructor
 from nvcodec.errors import DeviceError
 from nvcodec.video.format import ChromaSubsampling, VideoFormat
 from tests import clips, encodes
+from tools.check_conformance import VECTORS
 
 
 def make_reconstructors(folder: Path, backbone: Backbone, format: VideoFormat) -> list[ChunkReconstructor]:
@@ -29,13 +30,13 @@ def make_reconstructors(folder: Path, backbone: Backbone, format: VideoFormat) -
 
 
 @pytest.mark.parametrize("bit_depth", [8, 10])
-@pytest.mark.parametrize("backbone", list(Backbone))
+@pytest.mark.parametrize("backbone", encodes.TRAINED)
 def test_float32_is_within_one_step_of_the_float64_reference(
     tmp_path: Path, backbone: Backbone, bit_depth: int
 ) -> None:
     single, double = make_reconstructors(tmp_path, backbone, VideoFormat(33, 27, bit_depth=bit_depth))
     num_frames = single.num_frames
-    assert double.rgb(0).dtype == torch.float64
+    assert double.output(0).dtype == torch.float64
     num_samples = num_different = 0
     for one, other in zip(single.frames(range(num_frames)), double.frames(range(num_frames)), strict=True):
         for plane, reference in zip(one.planes, other.planes, strict=True):
@@ -54,13 +55,27 @@ def test_frames_have_the_format_s_planes_and_the_chunk_s_times(tmp_path: Path) -
         assert {plane.dtype for plane in frame.planes} == {np.dtype(np.uint16)}
         assert frame.pts == single.chunk.pts[position]
         assert frame.duration == single.chunk.durations[position]
-    assert single.rgb(0).shape == (1, 3, 27, 33)
+    assert single.to_rgb(single.output(0)).shape == (1, 3, 27, 33)
+
+
+def test_vast_gives_the_samples_of_blocks() -> None:
+    with NvstReader(VECTORS / "valid" / "vast-odd.nvst") as reader:
+        window = reader.read_window(0)
+        network = ChunkReconstructor(window, reader.read_chunk(0, 0, window), reader.header.format, encodes.CPU)
+    output = network.output(0)
+    assert output.shape == (1, 6, 6, 9)
+    luma, cb, cr = network.to_frame(0, output).planes
+    assert (luma.shape, cb.shape, cr.shape) == ((9, 11), (5, 6), (5, 6))
+    block = output[0, :, 2, 3] * 255
+    samples = [luma[4, 6], luma[4, 7], luma[5, 6], luma[5, 7], cb[2, 3], cr[2, 3]]
+    assert np.abs(np.array(samples) - block.numpy()).max() <= 0.5
+    assert network.to_rgb(output).shape == (1, 3, 9, 11)
 
 
 def test_gray_has_one_channel(tmp_path: Path) -> None:
     format = VideoFormat(32, 24, chroma_subsampling=ChromaSubsampling.GRAY)
     single, _ = make_reconstructors(tmp_path, Backbone.NERV, format)
-    assert single.rgb(1).shape == (1, 1, 24, 32)
+    assert single.to_rgb(single.output(1)).shape == (1, 1, 24, 32)
     assert [len(frame.planes) for frame in single.frames([0])] == [1]
 
 

@@ -14,11 +14,13 @@ from torch.utils.data import DataLoader
 
 from nvcodec import VideoDecoder
 from nvcodec.bitstream import Limits, NvstReader
+from nvcodec.decoder.reconstruction import ChunkReconstructor
 from nvcodec.errors import BitstreamError, ConfigError, DeviceError, InputError, LimitError
-from nvcodec.video.color import rgb_to_planes
+from nvcodec.video.color import planes_to_rgb, rgb_to_planes
 from nvcodec.video.format import ChromaSubsampling, VideoFormat
 from nvcodec.video.frame import Frame
 from tests import clips, encodes
+from tools.check_conformance import VECTORS
 
 NUM_FRAMES = 12
 
@@ -202,6 +204,22 @@ def test_gray_and_10_bit_are_given_as_8_bit_rgb(tmp_path: Path, format: VideoFor
     assert frames.dtype == torch.uint8
     if format.chroma_subsampling == ChromaSubsampling.GRAY:
         assert torch.equal(frames[:, 0], frames[:, 2])
+
+
+@pytest.mark.parametrize(
+    "name", ["vast-odd", "vast-10", "vast-422-odd", "vast-444-limited", "vast-rgb-10", "vast-gray"]
+)
+def test_frames_that_a_network_gives_as_planes_are_turned_into_rgb(name: str) -> None:
+    path = VECTORS / "valid" / f"{name}.nvst"
+    with NvstReader(path) as reader:
+        format, window = reader.header.format, reader.read_window(0)
+        chunk = ChunkReconstructor(window, reader.read_chunk(0, 0, window), format, encodes.CPU)
+        frames = list(chunk.frames([0, 1]))
+    for rgb, frame in zip(VideoDecoder(path)[:2], frames, strict=True):
+        planes = [torch.from_numpy(plane)[None] for plane in frame.planes]
+        expected = planes_to_rgb(planes, format)[0].clamp(0, 1).expand(3, -1, -1) * 255
+        assert rgb.shape == (3, format.height, format.width)
+        assert (rgb - expected).abs().max() <= 0.5 + 1e-4
 
 
 def test_only_the_blocks_of_the_asked_frames_are_read(two_windows: Path, all_rgb: torch.Tensor, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_times_come_back(tmp_path: Path, make) -> None:
 
 
 @pytest.mark.parametrize("kappa", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize("backbone", list(Backbone))
+@pytest.mark.parametrize("backbone", encodes.TRAINED)
 def test_every_backbone_and_kappa(tmp_path: Path, backbone: Backbone, kappa: float) -> None:
     source = clips.write_clip(tmp_path / "in.mkv", VideoFormat(33, 27), num_frames=5)
     settings = {"backbone": backbone, "kappa": kappa}

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nvcodec.bitstream.network_spec import Backbone, OutputActivation
+from nvcodec.bitstream.network_spec import Backbone, OutputActivation, TensorKind
 from nvcodec.errors import ConfigError
 from nvcodec.networks.design import NetworkDesign, choose_strides, solve_network
 
 NERV = NetworkDesign.of_authors(Backbone.NERV)
 ENERV = NetworkDesign.of_authors(Backbone.ENERV)
 HNERV = NetworkDesign.of_authors(Backbone.HNERV)
+VAST = NetworkDesign.of_authors(Backbone.VAST)
 
 
 @pytest.mark.parametrize(("budget", "base_channels"), [(350_000, 32), (750_000, 48), (1_500_000, 68), (3_000_000, 97)])
@@ -93,8 +94,9 @@ def test_enerv_of_bunny_has_its_published_size() -> None:
         (Backbone.HNERV, 1280, 640, (5, 4, 4, 2, 2)),
         (Backbone.HNERV, 640, 320, (5, 4, 2, 2, 2)),
         (Backbone.NERV, 1280, 640, (5, 4, 2, 2)),
-        *((backbone, 1280, 720, (5, 2, 2, 2, 2)) for backbone in Backbone),
-        *((backbone, 1920, 1080, (5, 3, 2, 2, 2)) for backbone in Backbone),
+        *((backbone, 1280, 720, (5, 2, 2, 2, 2)) for backbone in (Backbone.NERV, Backbone.ENERV, Backbone.HNERV)),
+        *((backbone, 1920, 1080, (5, 3, 2, 2, 2)) for backbone in (Backbone.NERV, Backbone.ENERV, Backbone.HNERV)),
+        (Backbone.VAST, 1280, 720, (5, 2, 2, 2)),
     ],
 )
 def test_strides_of_the_authors_sizes_are_theirs_also_in_portrait(
@@ -125,6 +127,36 @@ def test_any_frame_size_gets_a_grid_within_the_limits_that_just_covers_it(width:
     if min(width, height) >= 160 and max(width, height) <= 2 * min(width, height):
         assert base_width * base_height * scale**2 <= 1.35 * width * height
         assert 12 <= base_width * base_height <= 600
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "strides", "grid"),
+    [
+        (320, 180, (3, 3, 2), (8, 45, 81)),
+        (640, 360, (5, 2, 2), (8, 90, 160)),
+        (1920, 1080, (5, 3, 2, 2), (8, 270, 480)),
+    ],
+)
+def test_vast_works_at_half_size_with_a_grid_before_its_last_stage(
+    width: int, height: int, strides: tuple[int, ...], grid: tuple[int, int, int]
+) -> None:
+    spec = solve_network(VAST, width, height, 30, 2_000_000)
+    assert tuple(stage.stride for stage in spec.stages) == strides
+    assert [tensor.shape for tensor in spec.layout if tensor.kind == TensorKind.GRID] == [grid]
+    assert 16 * grid[1] * grid[2] <= spec.coded_width * spec.coded_height
+    assert spec.coded_width >= width
+    assert spec.coded_height >= height
+    assert spec.num_outputs == 6
+
+
+def test_vast_counts_embeddings_and_grids_into_its_budget() -> None:
+    spec = solve_network(VAST, 320, 180, 40, 200_000)
+    assert spec.num_parameters + 40 * math.prod(spec.embedding_shape) == pytest.approx(200_000, rel=0.02)
+
+
+def test_the_grid_lies_before_the_last_stage_that_upsamples() -> None:
+    stages = VAST.stages(10, (3, 2, 1))
+    assert [stage.grid_channels for stage in stages] == [0, 8, 0]
 
 
 def test_strides_of_the_design_win() -> None:
@@ -185,6 +217,8 @@ def test_gray_networks_have_one_output() -> None:
         {"strides": (4, 0)},
         {"strides": (9,)},
         {"head_kernel": 4},
+        {"grid_channels": 8},
+        {"grid_channels": -1},
     ],
 )
 def test_impossible_designs_are_refused(change: dict[str, object]) -> None:

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import vector_to_parameters
 
-from nvcodec.bitstream.network_spec import Activation, Backbone, NetworkSpec, OutputActivation
+from nvcodec.bitstream.network_spec import Activation, Backbone, NetworkSpec, OutputActivation, TensorKind
 from nvcodec.errors import MalformedError
 from nvcodec.networks import NetworkDesign, build_network, initial_parameters, solve_network, time_encoding
 from nvcodec.networks.positional import grid_encoding
+from nvcodec.video.format import ChromaSubsampling, VideoFormat
 
 SMALL = {
     Backbone.NERV: {"lower_width": 5, "stem_width": 12, "pe_levels": 6},
@@ -25,9 +26,11 @@ SMALL = {
         "feedforward_width": 11,
     },
     Backbone.HNERV: {"lower_width": 5, "embedding_channels": 3},
+    Backbone.VAST: {"lower_width": 5, "embedding_channels": 3, "grid_channels": 2},
 }
-BUDGETS = {Backbone.NERV: 9_000, Backbone.ENERV: 45_000, Backbone.HNERV: 9_000}
-SILU_GRAY = {"activation": Activation.SILU, "output_activation": OutputActivation.SIGMOID, "num_outputs": 1}
+BUDGETS = {Backbone.NERV: 9_000, Backbone.ENERV: 45_000, Backbone.HNERV: 9_000, Backbone.VAST: 9_000}
+SILU_GRAY = {"activation": Activation.SILU, "output_activation": OutputActivation.SIGMOID}
+GRAY = VideoFormat(30, 23, chroma_subsampling=ChromaSubsampling.GRAY)
 GELU_TANH = {"activation": Activation.GELU, "output_activation": OutputActivation.TANH}
 
 
@@ -67,15 +70,34 @@ def reference_stages(spec: NetworkSpec) -> list[nn.Module]:
     modules: list[nn.Module] = []
     channels = spec.base_channels
     for stage in spec.stages:
+        channels += stage.grid_channels
         modules.append(conv(channels, stage.channels * stage.stride**2, stage.kernel))
         modules += [nn.PixelShuffle(stage.stride), activation(spec)]
         channels = stage.channels
     return [*modules, conv(channels, spec.num_outputs, spec.head_kernel), output_activation(spec)]
 
 
-def hnerv_reference(spec: NetworkSpec) -> nn.Module:
+def hnerv_reference(spec: NetworkSpec) -> nn.Sequential:
     stem = [conv(spec.embedding_channels, spec.base_channels, 1), activation(spec)]
     return nn.Sequential(*stem, *reference_stages(spec))
+
+
+class Grid(nn.Module):
+    def __init__(self, channels: int, height: int, width: int) -> None:
+        super().__init__()
+        self.grid = nn.Parameter(torch.empty(channels, height, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x, torch.stack([self.grid] * len(x))], dim=1)
+
+
+def vast_reference(spec: NetworkSpec) -> nn.Module:
+    """HNeRV's with a grid before the second of its two stages."""
+    modules = list(hnerv_reference(spec))
+    assert [stage.grid_channels for stage in spec.stages] == [0, 2]
+    scale = spec.stages[0].stride
+    modules.insert(5, Grid(2, scale * spec.base_height, scale * spec.base_width))
+    return nn.Sequential(*modules)
 
 
 def nerv_reference(spec: NetworkSpec) -> nn.Module:
@@ -149,14 +171,23 @@ class ENeRVReference(nn.Module):
         return self.head(x)
 
 
-REFERENCES = {Backbone.NERV: nerv_reference, Backbone.ENERV: ENeRVReference, Backbone.HNERV: hnerv_reference}
+REFERENCES = {
+    Backbone.NERV: nerv_reference,
+    Backbone.ENERV: ENeRVReference,
+    Backbone.HNERV: hnerv_reference,
+    Backbone.VAST: vast_reference,
+}
 
 
 @pytest.mark.parametrize("changes", [GELU_TANH, SILU_GRAY], ids=["gelu-tanh", "silu-sigmoid-gray"])
 @pytest.mark.parametrize("backbone", list(Backbone))
 def test_equals_its_reference(backbone: Backbone, changes: dict[str, object]) -> None:
-    spec = small_spec(backbone, **changes)
+    num_outputs = backbone.num_outputs(GRAY if changes is SILU_GRAY else VideoFormat(30, 23))
+    spec = small_spec(backbone, num_outputs=num_outputs, **changes)
     theta = 2 * random_theta(spec)  # wider than at the start, so that nothing is near zero
+    for tensor in spec.layout:
+        if tensor.kind == TensorKind.GRID:
+            theta[tensor.offset : tensor.offset + tensor.size] = torch.linspace(-1, 1, tensor.size)
     reference = REFERENCES[backbone](spec)
     assert sum(parameter.numel() for parameter in reference.parameters()) == spec.num_parameters
     vector_to_parameters(theta, reference.parameters())
@@ -164,7 +195,7 @@ def test_equals_its_reference(backbone: Backbone, changes: dict[str, object]) ->
     with torch.no_grad():
         expected = reference(inputs)
     frames = build_network(spec)(theta, inputs)
-    assert frames.shape == (3, spec.num_outputs, spec.coded_height, spec.coded_width)
+    assert frames.shape == (3, *spec.output_shape)
     assert expected.std() > 0.01
     torch.testing.assert_close(frames, expected, rtol=0, atol=2e-5)
 
@@ -185,7 +216,7 @@ def test_gradient_reaches_every_tensor_as_one_vector(backbone: Backbone) -> None
     spec = small_spec(backbone)
     theta = random_theta(spec).requires_grad_()
     inputs = some_inputs(spec).requires_grad_()
-    weights = torch.linspace(-1, 1, spec.coded_width)
+    weights = torch.linspace(-1, 1, spec.output_shape[2])
     (build_network(spec)(theta, inputs) * weights).sum().backward()
     assert theta.grad is not None
     assert theta.grad.shape == (spec.num_parameters,)
@@ -224,9 +255,9 @@ def test_frames_do_not_depend_on_their_batch_or_on_inference_mode(backbone: Back
 @pytest.mark.parametrize("backbone", list(Backbone))
 def test_one_position_grids_work(backbone: Backbone) -> None:
     design = dataclasses.replace(NetworkDesign.of_authors(backbone), strides=(2,), **SMALL[backbone])
-    spec = solve_network(design, 2, 1, 4, BUDGETS[backbone])
+    spec = solve_network(design, 2 * backbone.block_side, 1, 4, BUDGETS[backbone])
     frames = build_network(spec)(random_theta(spec), some_inputs(spec))
-    assert frames.shape == (3, 3, 2, 2)
+    assert frames.shape == (3, spec.num_outputs, 2, 2)
     assert frames.isfinite().all()
 
 
@@ -259,3 +290,11 @@ def test_initial_parameters_follow_from_the_generator_alone() -> None:
     first, second = (initial_parameters(spec, torch.Generator().manual_seed(7)) for _ in range(2))
     assert torch.equal(first, second)
     assert not torch.equal(first, initial_parameters(spec, torch.Generator().manual_seed(8)))
+
+
+def test_a_network_begins_as_if_it_had_no_grid() -> None:
+    spec = small_spec(Backbone.VAST)
+    theta = initial_parameters(spec, torch.Generator().manual_seed(7))
+    grids = [tensor for tensor in spec.layout if tensor.kind == TensorKind.GRID]
+    assert [tensor.name for tensor in grids] == ["stages.1.grid"]
+    assert [bool(theta[tensor.offset : tensor.offset + tensor.size].any()) for tensor in grids] == [False]

@@ -20,7 +20,7 @@ from nvcodec.bitstream.boxes import pack_file_header
 from nvcodec.bitstream.headers import BOX_HEADER, FILE_HEADER, TRAILER, BoxType
 from nvcodec.bitstream.index import Index, gather_window, pack_front_index, pack_index, pack_trailer
 from nvcodec.bitstream.levels import file_level
-from nvcodec.bitstream.network_spec import NetworkSpec, TensorKind
+from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.bitstream.payloads import pack_stream, pack_window, tensor_counts
 from tools.vectors.recipes import StreamRecipe, WindowRecipe
 from tools.vectors.sections import Int32Array, explicit_table, pack_section
@@ -216,7 +216,7 @@ def _steps(network: NetworkSpec, spread: int, gain: int) -> tuple[int, ...]:
     """Symbols of this spread times these steps have the size of weights that neither vanish nor explode."""
     steps = []
     for tensor in network.layout:
-        fan_in = tensor.size // tensor.shape[0] if tensor.kind != TensorKind.BIAS else 8
+        fan_in = tensor.size // tensor.shape[0] if tensor.kind.is_weight else 8
         step_idx = step_idx_for(1.5 / (max(spread, 1) * math.sqrt(fan_in)))
         steps.append(step_idx + gain if tensor.name.startswith("head") else step_idx)
     return tuple(steps)

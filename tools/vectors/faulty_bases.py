@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 
 from tools.vectors.building import build
-from tools.vectors.networks import TINY, TINY_ENERV, TINY_NERV
+from tools.vectors.networks import TINY, TINY_ENERV, TINY_NERV, TINY_VAST
 from tools.vectors.recipes import FORMAT, StreamRecipe, WindowRecipe
 from tools.vectors.sections import two_parameter_table
 from tools.vectors.surgery import offset_of
@@ -47,6 +47,12 @@ def nerv() -> bytes:
 def enerv() -> bytes:
     """Unfinished: one window of E-NeRV."""
     return cut(of(WindowRecipe(TINY_ENERV, lengths=(1,), make_table=two_parameter_table, is_table_shared=True)))
+
+
+@cache
+def vast() -> bytes:
+    """Unfinished: one window of VAST."""
+    return cut(of(replace(_HNERV, network=TINY_VAST, lengths=(1,))))
 
 
 @cache

@@ -12,7 +12,7 @@ from nvcodec.bitstream.headers import BoxType
 from nvcodec.bitstream.network_spec import NetworkSpec, Stage
 from nvcodec.bitstream.payloads import pack_network
 from tools.vectors import faulty_bases as bases
-from tools.vectors.networks import TINY, TINY_NERV, gray
+from tools.vectors.networks import TINY, TINY_NERV, TINY_VAST, gray
 from tools.vectors.recipes import WindowRecipe
 from tools.vectors.surgery import Box, join, take_apart
 from tools.vectors.vector import Vector, faulty
@@ -26,6 +26,9 @@ def window_faults() -> list[Vector]:
     huge = replace(TINY_NERV, base_height=64, base_width=64, base_channels=4096, stem_width=4096)
     heavy = replace(TINY_NERV, stem_width=4096, base_channels=1024, pe_levels=128)
     large = replace(TINY_NERV, base_width=64, base_height=64, stages=(Stage(8, 1, 1), Stage(2, 1, 1)))
+    flat = replace(TINY_VAST, base_width=1)
+    grids = replace(TINY_VAST, base_height=1024, base_width=1024, stages=(Stage(8, 1, 1), Stage(2, 1, 1, 255)))
+    grid = replace(TINY_VAST, base_height=128, base_width=128, stages=(Stage(2, 1, 1, 255),))
     deep = replace(TINY, base_width=8, base_height=8, embedding_channels=256)
     fast = bases.cut(bases.of(WindowRecipe(TINY, duration=1, level_idx=1), time_base=Fraction(1, 2**31 - 1)))
     fast_finished = bases.of(WindowRecipe(TINY, duration=1, level_idx=1), time_base=Fraction(1, 2**31 - 1))
@@ -34,9 +37,30 @@ def window_faults() -> list[Vector]:
             "window-coded-size", "the coded size does not cover the frame (clause 6)", stated(half), "does not cover"
         ),
         faulty("window-outputs", "one output for three planes", stated(gray(TINY)), "num_outputs is 1, not 3"),
+        *(
+            faulty(
+                f"window-outputs-vast-{count}",
+                f"VAST with {count} outputs for YUV420",
+                stated(replace(TINY_VAST, num_outputs=count)),
+                f"num_outputs is {count}, not 6",
+            )
+            for count in (4, 8, 12)
+        ),
+        faulty(
+            "window-coded-size-vast",
+            "VAST: twice the positions of its output do not cover the frame",
+            stated(flat),
+            "does not cover",
+        ),
         faulty("window-coded-width", "coded_width above 32768", stated(wide), "coded_width is 65536"),
         faulty("window-coded-height", "eight stages of stride 8", stated(scale), "coded_height is 16777216"),
         faulty("window-parameters", "more than 2^30 parameters", stated(huge), "num_parameters is"),
+        faulty(
+            "window-parameters-grid",
+            "more than 2^30 parameters, nearly all in a grid",
+            stated(grids),
+            "num_parameters is",
+        ),
         faulty(
             "window-macs",
             "more than 262144 multiply-accumulates per pixel",
@@ -64,6 +88,12 @@ def window_faults() -> list[Vector]:
                 ),
                 level=1,
             ),
+            "above its level 1: ",
+        ),
+        faulty(
+            "level-parameters-grid",
+            "more parameters than level 1 has, nearly all in a grid",
+            stated(grid, level=1),
             "above its level 1: ",
         ),
         faulty(

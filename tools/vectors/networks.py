@@ -21,6 +21,9 @@ ENERV = NetworkSpec(
     modulation_width=7,
     feedforward_width=6,
 )
+VAST = NetworkSpec(Backbone.VAST, 2, 3, 4, (Stage(3, 3, 4), Stage(1, 3, 5, 3)), 3, num_outputs=6, embedding_channels=2)
+"""Coded 18 x 12, with a grid of 9 x 6 before its second stage."""
+TINY_VAST = replace(VAST, base_height=1, base_width=2, stages=(Stage(2, 1, 2, 1),), num_outputs=6)
 TINY = NetworkSpec(Backbone.HNERV, 1, 2, 3, (Stage(2, 1, 2), Stage(2, 3, 2)), 3, embedding_channels=2)
 """For frames of 8 x 4 pixels."""
 TINY_NERV = NetworkSpec(Backbone.NERV, 1, 2, 2, (Stage(4, 3, 2),), 1, pe_levels=3, stem_width=4)
@@ -29,7 +32,7 @@ TINY_ENERV = replace(ENERV, base_height=1, base_width=2, base_channels=4, stages
 
 def gray(network: NetworkSpec) -> NetworkSpec:
     """The same network for gray video."""
-    return replace(network, num_outputs=1)
+    return replace(network, num_outputs=4 if network.backbone == Backbone.VAST else 1)
 
 
 def silu(network: NetworkSpec, output: OutputActivation = OutputActivation.SIGMOID) -> NetworkSpec:

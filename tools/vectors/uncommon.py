@@ -18,7 +18,7 @@ from tools.vectors import metadata
 from tools.vectors.building import build
 from tools.vectors.faulty_sections import shared_groups, with_shared
 from tools.vectors.faulty_windows import stated
-from tools.vectors.networks import HNERV, NERV, TINY, TINY_NERV, gray
+from tools.vectors.networks import HNERV, NERV, TINY, TINY_NERV, TINY_VAST, gray
 from tools.vectors.recipes import FORMAT, StreamRecipe, WindowRecipe
 from tools.vectors.sections import pack_with_tables, two_parameter_table
 from tools.vectors.surgery import mend, offset_of, take_apart, with_fields, with_payload
@@ -68,6 +68,11 @@ def _extremes() -> Iterator[Vector]:
             "frame-1x1",
             "one pixel of YUV420: chroma over one pixel",
             _one(1, 1, WindowRecipe(replace(DOT, num_outputs=3)), YUV420),
+        ),
+        (
+            "frame-1x1-vast",
+            "one pixel of YUV420 by VAST: most of the block lies outside (clause 15)",
+            _one(1, 1, WindowRecipe(replace(TINY_VAST, base_width=1)), YUV420),
         ),
         (
             "matrix-720",
@@ -150,7 +155,7 @@ def _beyond_limits() -> Iterator[Vector]:
         "beyond-pixels",
         "the largest coded size, 32768 x 32768",
         _one(2, 2, WindowRecipe(square, lengths=(1,))),
-        limit="2^26 pixels of a network's output",
+        limit="2^26 pixels of a network's coded size",
     )
     long = _one(1, 1, WindowRecipe(DOT, lengths=(2**16 + 1,)))
     yield Vector("beyond-chunk-frames", "2^16 + 1 frames in a chunk", long, limit="2^16 frames of a chunk")

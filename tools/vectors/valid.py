@@ -12,7 +12,7 @@ from nvcodec.bitstream.network_spec import Backbone, NetworkSpec, OutputActivati
 from nvcodec.video.format import ChromaSubsampling, ColorRange
 from tools.vectors import metadata
 from tools.vectors.building import build
-from tools.vectors.networks import ENERV, HNERV, NERV, TINY, gray, silu
+from tools.vectors.networks import ENERV, HNERV, NERV, TINY, VAST, gray, silu
 from tools.vectors.recipes import FORMAT, StreamRecipe, WindowRecipe
 from tools.vectors.sections import explicit_table, two_parameter_table
 from tools.vectors.surgery import offset_of
@@ -47,6 +47,8 @@ EIGHT = replace(NERV, base_height=2, base_width=2, stages=(Stage(8, 3, 3),), hea
 ENERV_STRIDES = replace(ENERV, base_height=2, base_width=2, stages=(Stage(3, 3, 9), Stage(2, 5, 5)), head_kernel=1)
 BASES = replace(NERV, pe_levels=128, pe_base_num=2, pe_base_den=1)
 FLAT_BASE = replace(NERV, pe_levels=9, pe_base_num=255, pe_base_den=254)
+TWO_GRIDS = replace(VAST, stages=(Stage(3, 3, 4, 2), Stage(1, 5, 5, 1)))
+NO_GRIDS = replace(VAST, stages=(Stage(3, 3, 4), Stage(1, 3, 5)))
 
 RECIPES: dict[str, tuple[str, StreamRecipe]] = {
     "hnerv-kernel": ("HNeRV, masks by kernel (clauses 10, 13)", one(HNERV)),
@@ -143,6 +145,43 @@ RECIPES: dict[str, tuple[str, StreamRecipe]] = {
     "pe-base-unused": (
         "HNeRV: pe_base_num and pe_base_den have no meaning (clause 6)",
         one(replace(HNERV, pe_base_num=1, pe_base_den=255)),
+    ),
+    "vast-kernel": ("VAST, masks by kernel: a unit is a channel of the grid (clauses 10, 12, 13, 15)", one(VAST)),
+    "vast-weight": ("VAST, masks by weight: also within a channel of the grid", one(VAST, granularity=WEIGHT)),
+    "vast-row": ("VAST, masks by row: a unit is a channel of the grid", one(VAST, granularity=ROW)),
+    "vast-tensor": ("VAST, masks by tensor: the grid is one", one(VAST, granularity=TENSOR)),
+    "vast-kappa-0": ("VAST: each chunk has its own grid", one(VAST, shared_pct=0)),
+    "vast-kappa-1": ("VAST: all chunks have the same grid, and differ in their embeddings", one(VAST, shared_pct=100)),
+    "vast-no-grids": ("VAST without grids", one(NO_GRIDS)),
+    "vast-two-grids": ("VAST with a grid before each stage", one(TWO_GRIDS)),
+    "vast-odd": (
+        "VAST, odd width and height: blocks over the edges (clause 15)",
+        one(TWO_GRIDS, granularity=ROW, format=replace(FORMAT, width=11, height=9)),
+    ),
+    "vast-10": ("VAST, YUV420, 10 bits", one(VAST, format=replace(FORMAT, bit_depth=10))),
+    "vast-422-odd": (
+        "VAST, YUV422, odd width and height: a block has two chroma samples, one above the other (clause 15)",
+        one(replace(VAST, num_outputs=8), format=replace(FORMAT, width=11, chroma_subsampling=YUV422)),
+    ),
+    "vast-422-10": (
+        "VAST, YUV422, 10 bits",
+        one(replace(VAST, num_outputs=8), format=replace(FORMAT, bit_depth=10, chroma_subsampling=YUV422)),
+    ),
+    "vast-444-limited": (
+        "VAST, YUV444, limited range, matrix_coefficients 9: neither changes a sample (clause 15)",
+        one(
+            replace(VAST, num_outputs=12),
+            format=replace(FORMAT, chroma_subsampling=YUV444, color_range=LIMITED, matrix_coefficients=9),
+        ),
+    ),
+    "vast-rgb-10": (
+        "VAST, RGB, 10 bits: planes in the order R, G, B",
+        one(silu(replace(VAST, num_outputs=12)), format=replace(FORMAT, bit_depth=10, chroma_subsampling=RGB)),
+    ),
+    "vast-gray": ("VAST, gray, odd height", one(gray(VAST), format=replace(FORMAT, chroma_subsampling=GRAY))),
+    "vast-and-nerv": (
+        "windows of VAST and of NeRV: different ways to the same planes",
+        StreamRecipe((WindowRecipe(VAST, lengths=(1, 1)), WindowRecipe(NERV, lengths=(1,), first_pts=None))),
     ),
     "time-over-window": ("time_length: time runs over the window (clause 14)", one(NERV, lengths=(2, 3), time=(0, 5))),
     "time-offset": ("time_offset: a window that is part of a longer run", one(ENERV, lengths=(1, 2), time=(7, 20))),
