@@ -78,7 +78,7 @@ def evaluate(model: WindowModel, chunk: ChunkFrames) -> float:
     psnr = []
     with torch.no_grad():
         for frame_idx in torch.arange(len(chunk)).split(1):
-            targets = chunk.targets(frame_idx)
+            targets = chunk.rgb(frame_idx)
             inputs = model.inputs(0, frame_idx, targets)
             mse = torch.mean((model.reconstruct(model.theta(0), inputs, HEIGHT, WIDTH) - targets) ** 2)
             psnr.append(-10 * float(torch.log10(mse)))

@@ -16,7 +16,7 @@ from nvcodec.bitstream import MaskGranularity
 from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.cli.encode_display import EncodeDisplay, JsonDisplay, LiveDisplay, PlainDisplay, QuietDisplay
 from nvcodec.cli.errors import OneLineCommand, report_errors
-from nvcodec.cli.types import ChunkLength, ChunkLengthType, FrameRange, Quantity, Seconds
+from nvcodec.cli.types import ChunkLength, ChunkLengthType, FrameRange, Kappa, Quantity, Seconds
 from nvcodec.decoder.device import keep_freed_memory
 from nvcodec.encoder.config import DEFAULT_CHUNK_S, EncoderConfig
 from nvcodec.encoder.pipeline import encode
@@ -60,9 +60,9 @@ INTERRUPTED = 130
 @click.option("--fixed-chunks", is_flag=True, help="Cut chunks on a fixed grid instead of at scene cuts.")
 @click.option(
     "--kappa",
-    type=click.FloatRange(0, 1),
-    default=EncoderConfig.kappa,
-    help="Fraction of the parameters that the chunks of a scene share.",
+    type=Kappa(),
+    show_default="auto",
+    help="Fraction of the parameters that the chunks of a scene share; auto shares whole layers, as many as pay.",
 )
 @click.option(
     "--mask-granularity",
@@ -110,7 +110,7 @@ def main(
     lmbda: float | None,
     chunk: ChunkLength,
     fixed_chunks: bool,
-    kappa: float,
+    kappa: float | None,
     mask_granularity: str,
     mask_threshold: str,
     epochs: int | None,

@@ -51,6 +51,16 @@ class ChunkLengthType(click.ParamType[ChunkLength]):
         self.fail(f"{value!r} is neither seconds (5s) nor frames (120)", param, ctx)
 
 
+class Kappa(click.ParamType[float]):
+    """A fraction 0..1, or ``auto``, which is None."""
+
+    name = "fraction or auto"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float | None:  # type: ignore[override]
+        """Read the fraction."""
+        return None if value == "auto" else click.FloatRange(0, 1)(str(value), param, ctx)
+
+
 class FrameRange(click.ParamType[tuple[int | None, int | None]]):
     """Frames ``A:B``: from A up to, not including, B; either may be left out."""
 

@@ -28,8 +28,9 @@ class EncoderConfig:
         chunk_s: length of a chunk in seconds.
         chunk_frames: length of a chunk in frames; overrides ``chunk_s``.
         fixed_chunks: cut chunks on a fixed grid, as the paper does, instead of at scene cuts.
-        kappa: fraction κ of the parameters that the chunks of a window share, 0..1.
-        granularity: what is shared together.
+        kappa: fraction κ of the parameters that the chunks of a window share, 0..1, those with the least Fisher
+            information. None: chosen for each window; whole layers are shared.
+        granularity: what is shared together where κ is given.
         threshold: over what the Fisher information is ranked.
         preset: name of a preset, one of ``PRESETS``.
         epochs: passes over the frames; None: the preset's.
@@ -39,14 +40,14 @@ class EncoderConfig:
         max_memory_bytes: bound on the source frames held at once; it bounds the length of a window.
     """
 
-    backbone: Backbone = Backbone.HNERV
+    backbone: Backbone = Backbone.VAST
     num_parameters: int | None = None
     bpp: float | None = None
     lmbda: float | None = None
     chunk_s: float = DEFAULT_CHUNK_S
     chunk_frames: int | None = None
     fixed_chunks: bool = False
-    kappa: float = 0.5
+    kappa: float | None = None
     granularity: MaskGranularity = MaskGranularity.KERNEL
     threshold: MaskThreshold = MaskThreshold.GLOBAL
     preset: str = "medium"
@@ -63,7 +64,7 @@ class EncoderConfig:
             ConfigError: a setting is out of range or contradicts another; its place is the setting's name.
         """
         _require(self.preset in PRESETS, "preset", self.preset, ", ".join(PRESETS))
-        _require(0 <= self.kappa <= 1, "kappa", self.kappa, "0..1")
+        _require(self.kappa is None or 0 <= self.kappa <= 1, "kappa", self.kappa, "0..1")
         _require(0 < self.chunk_s < math.inf, "chunk", self.chunk_s, "more than 0 seconds")
         _require(self.num_parameters is None or self.num_parameters >= 1, "params", self.num_parameters, "at least 1")
         _require(self.bpp is None or 0 < self.bpp < math.inf, "bpp", self.bpp, "more than 0")
@@ -75,6 +76,8 @@ class EncoderConfig:
         _require(self.max_memory_bytes >= 1 << 24, "max-memory", self.max_memory_bytes, "at least 16 MiB")
         if self.num_parameters is not None and self.bpp is not None:
             raise ConfigError("params and bpp both set the size; give one of them", "params")
+        if self.preset == "paper" and self.backbone == Backbone.VAST:
+            raise ConfigError("preset paper has the recipes of papers, and none is about backbone vast", "preset")
         if self.lmbda is not None and self.resolved_preset().recipe.rate is None:
             raise ConfigError(f"the training of preset {self.preset} takes no account of the rate", "lmbda")
 

@@ -51,7 +51,7 @@ def _settings(config: EncoderConfig) -> dict[str, str]:
         "lmbda": config.lmbda,
         "chunk": f"{float(config.chunk_s)}s" if config.chunk_frames is None else config.chunk_frames,
         "fixed-chunks": "yes" if config.fixed_chunks else "no",
-        "kappa": float(config.kappa),
+        "kappa": None if config.kappa is None else float(config.kappa),
         "mask-granularity": config.granularity.name.lower(),
         "mask-threshold": config.threshold.value,
         "epochs": config.epochs,

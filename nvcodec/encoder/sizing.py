@@ -10,8 +10,8 @@ from nvcodec.bitstream.network_spec import MAX_MACS_PER_PIXEL, NetworkSpec
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.presets import Preset
 from nvcodec.errors import ConfigError
-from nvcodec.networks import NetworkDesign, budget_of_width, choose_strides, solve_network
-from nvcodec.video.format import ChromaSubsampling, VideoFormat
+from nvcodec.networks import NetworkDesign, base_grid, budget_of_width, solve_network
+from nvcodec.video.format import VideoFormat
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,25 @@ class CodedBits:
 QUANTIZED_AFTER_TRAINING = CodedBits(6.2, 1.5)
 # Chosen: what training is steered to where the user names no rate.
 TRAINED_FOR_RATE = CodedBits(4.3, 1.2)
+# Of the base grid; a network that is narrower shows next to nothing.
+LEAST_CHANNELS = 6
+
+
+def window_kappa(config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int]) -> float:
+    """The fraction κ that the chunks of a window share, 0..1.
+
+    Where neither the user nor the preset says it, everything is shared, which makes the most of the bits, as long as
+    the network that all of them go into is not larger than the preset's largest.
+    """
+    preset = config.resolved_preset()
+    for kappa in (config.kappa, preset.kappa):
+        if kappa is not None:
+            return kappa
+    num_chunks = len(chunk_lengths)
+    if config.num_parameters is not None or num_chunks == 1:
+        return 1.0
+    volume = _volume(config.bpp or preset.bpp, config, video_format, chunk_lengths) / preset.max_parameters
+    return min(max((num_chunks - volume) / (num_chunks - 1), 0.0), 1.0)
 
 
 def window_network(config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int]) -> NetworkSpec:
@@ -47,19 +66,22 @@ def window_network(config: EncoderConfig, video_format: VideoFormat, chunk_lengt
     preset = config.resolved_preset()
     chunk_frames = max(chunk_lengths)
     frame = (preset.design, video_format.width, video_format.height, chunk_frames)
-    num_outputs = 1 if video_format.chroma_subsampling == ChromaSubsampling.GRAY else 3
+    num_outputs = preset.design.backbone.num_outputs(video_format)
     if config.num_parameters is not None:
         num_parameters = config.num_parameters
     elif config.bpp is not None:
-        num_parameters = _parameters_for(config.bpp, preset, config.kappa, video_format, chunk_lengths)
+        num_parameters = _parameters_for(config.bpp, config, video_format, chunk_lengths)
     elif preset.num_parameters is not None:
         num_parameters = preset.num_parameters
     else:
         # Nobody asked for a size, so a small clip gets a network that can be watched and a large one that can be run.
-        wanted = _parameters_for(preset.bpp, preset, config.kappa, video_format, chunk_lengths)
+        wanted = _parameters_for(preset.bpp, config, video_format, chunk_lengths)
         embeddings = _embedding_symbols(preset.design, video_format) * chunk_frames
         most = preset.max_parameters + embeddings
         num_parameters = max(min(wanted, most), budget_of_width(*frame, preset.min_channels, num_outputs))
+    if config.num_parameters is None and preset.recipe.rate is not None:
+        # Training can make a network's bits fewer than its size says.
+        num_parameters = max(num_parameters, budget_of_width(*frame, LEAST_CHANNELS, num_outputs))
     spec = solve_network(*frame, num_parameters, num_outputs)
     macs_per_pixel = spec.macs_per_frame / (spec.coded_width * spec.coded_height)
     if macs_per_pixel > MAX_MACS_PER_PIXEL:
@@ -99,20 +121,24 @@ def _coded_bits(preset: Preset) -> CodedBits:
     return QUANTIZED_AFTER_TRAINING if preset.recipe.rate is None else TRAINED_FOR_RATE
 
 
-def _parameters_for(
-    bpp: float, preset: Preset, kappa: float, video_format: VideoFormat, chunk_lengths: Sequence[int]
-) -> int:
+def _parameters_for(bpp: float, config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int]) -> int:
     """Parameters per chunk, embeddings included, whose coded size comes to ``bpp`` over the window."""
-    num_chunks, num_frames = len(chunk_lengths), sum(chunk_lengths)
-    bits = bpp * num_frames * video_format.width * video_format.height
-    embedding_symbols = _embedding_symbols(preset.design, video_format)
+    kappa = window_kappa(config, video_format, chunk_lengths)
+    networks = kappa + len(chunk_lengths) * (1 - kappa)
+    embeddings = _embedding_symbols(config.resolved_preset().design, video_format) * max(chunk_lengths)
+    return int(_volume(bpp, config, video_format, chunk_lengths) / networks) + embeddings
+
+
+def _volume(bpp: float, config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int]) -> float:
+    """Network parameters, shared ones counted once, whose coded size comes with the embeddings to ``bpp``."""
+    preset, num_frames = config.resolved_preset(), sum(chunk_lengths)
     coded = _coded_bits(preset)
-    bits -= coded.per_embedding_symbol * embedding_symbols * num_frames
-    volume = kappa + num_chunks * (1 - kappa)
-    return int(bits / (coded.per_parameter * volume)) + embedding_symbols * max(chunk_lengths)
+    bits = bpp * num_frames * video_format.width * video_format.height
+    bits -= coded.per_embedding_symbol * _embedding_symbols(preset.design, video_format) * num_frames
+    return bits / coded.per_parameter
 
 
 def _embedding_symbols(design: NetworkDesign, video_format: VideoFormat) -> int:
     """Coded values of one frame's embedding; 0 for functions of time."""
-    scale = math.prod(choose_strides(video_format.width, video_format.height, design))
-    return design.embedding_channels * math.ceil(video_format.height / scale) * math.ceil(video_format.width / scale)
+    grid = base_grid(video_format.width, video_format.height, design)
+    return design.embedding_channels * grid.height * grid.width

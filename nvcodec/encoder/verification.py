@@ -82,7 +82,7 @@ def _chunk_quality(
     """Luma and RGB PSNR of each decoded frame of a chunk, in dB."""
     bit_depth = source.format.bit_depth
     for position in range(len(source)):
-        targets = source.targets(torch.tensor([position], device=device))
+        targets = source.rgb(torch.tensor([position], device=device))
         output = reconstructor.output(position)
         rgb, frame = reconstructor.to_rgb(output), reconstructor.to_frame(position, output)
         mse_rgb = float(torch.mean((rgb - targets) ** 2))

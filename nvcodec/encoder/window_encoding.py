@@ -13,6 +13,7 @@ from torch import Tensor
 
 from nvcodec.bitstream import (
     ChunkContent,
+    MaskGranularity,
     NvstWriter,
     StreamHeader,
     WindowContent,
@@ -30,8 +31,9 @@ from nvcodec.encoder.quantization import (
     quantize_parameters,
     trained_symbols,
 )
-from nvcodec.encoder.sizing import target_bits, window_network
+from nvcodec.encoder.sizing import target_bits, window_kappa, window_network
 from nvcodec.sharing.fisher import empirical_fisher
+from nvcodec.sharing.plans import share_last_layers
 from nvcodec.sharing.selection import select_mask
 from nvcodec.sharing.windows import Window
 from nvcodec.training.chunk_frames import ChunkFrames
@@ -48,6 +50,8 @@ class WindowJob:
     Attributes:
         window_idx, first_frame: its place in the video.
         spec: the network of its chunks.
+        kappa: fraction of the parameters that they are to share.
+        granularity: of the mask.
         chunks: its frames, on the training device.
         pts, durations: per chunk, (T,) times of the frames, in units of ``time_base`` seconds.
         model: its untrained networks.
@@ -57,6 +61,8 @@ class WindowJob:
     window_idx: int
     first_frame: int
     spec: NetworkSpec
+    kappa: float
+    granularity: MaskGranularity
     chunks: tuple[ChunkFrames, ...]
     pts: tuple[tuple[int, ...], ...]
     durations: tuple[tuple[int, ...], ...]
@@ -94,6 +100,8 @@ def prepare_window(
         window_idx=window_idx,
         first_frame=first_frame,
         spec=spec,
+        kappa=window_kappa(config, stream.format, window.chunk_lengths),
+        granularity=config.granularity if _is_kappa_given(config) else MaskGranularity.TENSOR,
         chunks=tuple(ChunkFrames.of(frames, stream.format, device) for frames in window.chunks),
         pts=tuple(tuple(frame.pts for frame in frames) for frames in window.chunks),
         durations=tuple(tuple(frame.duration for frame in frames) for frames in window.chunks),
@@ -117,12 +125,11 @@ def choose_mask(job: WindowJob, config: EncoderConfig) -> None:
 
     A window of one chunk has nothing to share.
     """
-    num_parameters = job.spec.num_parameters
     if _mask_needs_information(job, config):
         scores = empirical_fisher(job.model.shared, _frame_losses(job)).numpy()
-        mask = select_mask(scores, job.spec, config.kappa, config.granularity, config.threshold)
+        mask = select_mask(scores, job.spec, job.kappa, job.granularity, config.threshold)
     else:
-        mask = np.full(num_parameters, config.kappa == 1 and len(job.chunks) > 1)
+        mask = share_last_layers(job.spec, job.kappa if len(job.chunks) > 1 else 0)
     job.model.share(torch.from_numpy(mask))
 
 
@@ -175,7 +182,7 @@ def _window_content(
         first_frame=job.first_frame,
         chunk_lengths=job.chunk_lengths,
         network=job.spec,
-        granularity=config.granularity,
+        granularity=job.granularity,
         step_idx=parameters.step_idx,
         wide_symbols=largest > MAX_SYMBOL,
         time_length=sum(job.chunk_lengths) if job.model.time_over_window else 0,
@@ -223,7 +230,11 @@ def _bytes_of_zeros(job: WindowJob, config: EncoderConfig, stream: StreamHeader,
 
 
 def _mask_needs_information(job: WindowJob, config: EncoderConfig) -> bool:
-    return len(job.chunks) > 1 and 0 < config.kappa < 1
+    return _is_kappa_given(config) and len(job.chunks) > 1 and 0 < job.kappa < 1
+
+
+def _is_kappa_given(config: EncoderConfig) -> bool:
+    return config.kappa is not None or config.resolved_preset().kappa is not None
 
 
 def _frame_losses(job: WindowJob) -> Iterator[Callable[[Tensor], Tensor]]:
@@ -231,7 +242,7 @@ def _frame_losses(job: WindowJob) -> Iterator[Callable[[Tensor], Tensor]]:
     for chunk_idx, chunk in enumerate(job.chunks):
         for position in range(len(chunk)):
             frame_idx = torch.tensor([position], device=job.model.device)
-            targets = chunk.targets(frame_idx)
+            targets = chunk.targets(frame_idx, job.spec.backbone)
             with torch.no_grad():
                 inputs = job.model.inputs(chunk_idx, frame_idx, targets)
 

@@ -25,7 +25,6 @@ MAX_GRID_SIDE = 1024
 # Base grids near 9 x 16 positions, the authors' grid for 720p and 1080p; fewer for small frames, whose embeddings would
 # else outweigh their pixels. The largest stride comes first, where it is cheapest to compute.
 TARGET_POSITIONS = 9 * 16
-MIN_PIXELS_PER_POSITION = 1000
 POSITIONS_PENALTY = 0.1
 STRIDE_CANDIDATES = (
     (5, 4, 3, 2, 2, 2),
@@ -69,6 +68,8 @@ class NetworkDesign:
         strides: upsampling factors, first to last; None chooses them from the frame size.
         max_merged_stride: when strides are chosen, neighbours after the first are merged while their product is at
             most this: fewer stages, which train faster. 1 merges none.
+        min_pixels_per_position: when strides are chosen, fewer positions of the base grid than 9 x 16 are aimed at if
+            each would stand for fewer pixels of the frame than this.
         kernel_min, kernel_max: stage i has the kernel min(kernel_min + 2 i, kernel_max); odd.
         reduction: each stage has its predecessor's channels divided by this (NeRV and E-NeRV: not the first stage,
             nor one with stride 1).
@@ -76,8 +77,9 @@ class NetworkDesign:
         expansion: channels of the first stage over those of the base grid (NeRV, E-NeRV).
         head_kernel: kernel of the last convolution.
         embedding_channels: of HNeRV's and VAST's embedding.
-        grid_channels: of VAST's grid. It lies before the last stage that upsamples, where it is as fine as it can be
-            with at most 1/16 of the pixels.
+        grid_channels: most channels of VAST's grid. It lies before the last stage that upsamples, or as near to that
+            as at least half of them fit.
+        grid_ratio: most parameters of the grid, relative to all others of the network.
         stem_width: hidden width of the time MLP (NeRV, E-NeRV).
         pe_levels: levels of the positional encoding (NeRV, E-NeRV); its base is 1.25.
         token_width, modulation_width, feedforward_width: E-NeRV's inner widths.
@@ -93,9 +95,11 @@ class NetworkDesign:
     lower_width: int
     head_kernel: int
     max_merged_stride: int = 1
+    min_pixels_per_position: int = 1000
     expansion: float = 1.0
     embedding_channels: int = 0
     grid_channels: int = 0
+    grid_ratio: float = math.inf
     stem_width: int = 0
     pe_levels: int = 0
     token_width: int = 0
@@ -133,6 +137,8 @@ class NetworkDesign:
                 head_kernel=3,
                 embedding_channels=16,
                 grid_channels=8,
+                grid_ratio=0.4,
+                min_pixels_per_position=2500,
             )
         nerv = cls(
             Backbone.NERV,
@@ -164,12 +170,14 @@ class NetworkDesign:
             ConfigError: a knob is out of range.
         """
         for name, value, low in (
+            ("min_pixels_per_position", self.min_pixels_per_position, 1),
             ("reduction", self.reduction, 1),
             ("expansion", self.expansion, 1),
             ("lower_width", self.lower_width, 1),
             ("kernel_min", self.kernel_min, 1),
             ("kernel_max", self.kernel_max, self.kernel_min),
             ("grid_channels", self.grid_channels, 0),
+            ("grid_ratio", self.grid_ratio, 0),
         ):
             if value < low:
                 raise ConfigError(f"{name} is {value}, it must be at least {low}", "network design")
@@ -181,12 +189,10 @@ class NetworkDesign:
     def stages(self, base_channels: int, strides: tuple[int, ...]) -> tuple[Stage, ...]:
         """The upsampling stages that follow a base grid of ``base_channels``, by the authors' rules."""
         stages: list[Stage] = []
-        last_upsampling = max((idx for idx, stride in enumerate(strides) if stride > 1), default=0)
         channels = base_channels
         for idx, stride in enumerate(strides):
             channels = self._next_channels(channels, idx, stride)
-            grid_channels = self.grid_channels if idx == last_upsampling else 0
-            stages.append(Stage(stride, self._kernel(idx), channels, grid_channels))
+            stages.append(Stage(stride, self._kernel(idx), channels))
         return tuple(stages)
 
     def _kernel(self, stage_idx: int) -> int:
@@ -221,7 +227,7 @@ def choose_strides(width: int, height: int, design: NetworkDesign) -> tuple[int,
 
     The authors' strides where they publish some for the size (or for its transpose). Else the candidate with the
     least sum of padding (coded area / frame area - 1) and 0.1 per factor of two between the base grid's number of
-    positions and 9 x 16 (or one per 1000 pixels, if that is less); the first one of equals.
+    positions and 9 x 16 (or one per ``min_pixels_per_position``, if that is less); the first one of equals.
     """
     if design.strides is not None:
         return design.strides
@@ -229,7 +235,7 @@ def choose_strides(width: int, height: int, design: NetworkDesign) -> tuple[int,
         if (design.backbone, size) in AUTHORS_STRIDES:
             return _merged(AUTHORS_STRIDES[design.backbone, size], design.max_merged_stride)
 
-    target_positions = min(TARGET_POSITIONS, max(1.0, width * height / MIN_PIXELS_PER_POSITION))
+    target_positions = min(TARGET_POSITIONS, max(1.0, width * height / design.min_pixels_per_position))
 
     def cost(strides: tuple[int, ...]) -> float:
         scale = math.prod(strides) * design.backbone.block_side
@@ -357,7 +363,7 @@ class _Solver:
 
     def _spec(self, base_channels: int) -> NetworkSpec:
         design = self._design
-        return NetworkSpec(
+        spec = NetworkSpec(
             backbone=design.backbone,
             base_height=self._base.height,
             base_width=self._base.width,
@@ -374,3 +380,16 @@ class _Solver:
             modulation_width=design.modulation_width,
             feedforward_width=design.feedforward_width,
         )
+        return self._with_grid(spec) if design.grid_channels else spec
+
+    def _with_grid(self, spec: NetworkSpec) -> NetworkSpec:
+        design = self._design
+        most = design.grid_ratio * spec.num_parameters
+        last_upsampling = max((idx for idx, stage in enumerate(spec.stages) if stage.stride > 1), default=0)
+        for idx in range(last_upsampling, -1, -1):
+            positions = spec.base_height * spec.base_width * math.prod(stage.stride for stage in spec.stages[:idx]) ** 2
+            channels = int(min(design.grid_channels, most / positions))
+            if 2 * channels >= design.grid_channels:
+                stage = dataclasses.replace(spec.stages[idx], grid_channels=channels)
+                return dataclasses.replace(spec, stages=(*spec.stages[:idx], stage, *spec.stages[idx + 1 :]))
+        return spec

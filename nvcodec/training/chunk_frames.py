@@ -9,9 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.video.color import planes_to_rgb
 from nvcodec.video.format import VideoFormat
 from nvcodec.video.frame import Frame
+from nvcodec.video.packing import planes_to_blocks, samples_to_values
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,22 @@ class ChunkFrames:
         """Number of frames T."""
         return int(self.planes[0].shape[0])
 
-    def targets(self, frame_idx: Tensor) -> Tensor:
-        """Frames as the network should output them.
+    def targets(self, frame_idx: Tensor, backbone: Backbone) -> Tensor:
+        """Frames as a network should output them.
 
         Args:
             frame_idx: (N,) positions within the chunk.
+            backbone: of the network.
 
         Returns:
-            (N, 3, H, W) RGB, or (N, 1, H, W) for gray sources; float32, 0..1.
+            The samples of blocks (N, samples_per_block, ceil(H / 2), ceil(W / 2)) for VAST, else what :meth:`rgb`
+            returns; float32, 0..1.
         """
+        if backbone != Backbone.VAST:
+            return self.rgb(frame_idx)
+        blocks = planes_to_blocks([plane[frame_idx] for plane in self.planes], self.format)
+        return samples_to_values(blocks, self.format)
+
+    def rgb(self, frame_idx: Tensor) -> Tensor:
+        """Frames (N,) as (N, 3, H, W) RGB, or (N, 1, H, W) for gray sources; float32, 0..1."""
         return planes_to_rgb([plane[frame_idx] for plane in self.planes], self.format).clamp_(0, 1)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nvcodec.bitstream.network_spec import NetworkSpec, TensorKind
+from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.losses import Loss, distortion
 from nvcodec.training.rate_term import RateRecipe, RateTerm
@@ -69,7 +69,7 @@ class FitProgress:
         epoch: current epoch, from 0; equals ``num_epochs`` when training is over.
         num_epochs: epochs in all.
         fraction: fraction of the training that is done, 0..1.
-        psnr: RGB PSNR in dB of the mean squared error over the last epoch's batches.
+        psnr: PSNR in dB of the mean squared error over the last epoch's batches, of RGB values or (VAST) of samples.
         seconds_left: estimate from the speed so far.
         bpp: estimate of the window's bits per pixel; None while nothing is quantised.
     """
@@ -91,7 +91,7 @@ def joint_loss(
         The loss (a scalar to differentiate), and the mean squared error of the batch (a scalar without gradient).
     """
     chunk = chunks[chunk_idx]
-    targets = chunk.targets(frame_idx)
+    targets = chunk.targets(frame_idx, model.spec.backbone)
     inputs = model.inputs(chunk_idx, frame_idx, targets)
     height, width = targets.shape[2:]
     reconstruction = model.reconstruct(model.theta(chunk_idx), inputs, height, width, recipe.output_floor)
@@ -124,7 +124,7 @@ def fit(
         on_progress: called after every iteration.
         should_stop: asked after every iteration; training ends early, in a usable state, once it is true.
     """
-    groups = [{"params": some, "peak": recipe.learning_rate} for some in (model.vectors(), model.encoding()) if some]
+    groups = [{"params": some, "peak": recipe.learning_rate} for some in (model.vectors(), model.embedded()) if some]
     optimizer = torch.optim.Adam(groups, betas=(recipe.beta1, recipe.beta2), fused=True)
     relative_rates = None
     if recipe.full_rate_fan_in is not None:
@@ -212,7 +212,7 @@ def _relative_rates(spec: NetworkSpec, full_rate_fan_in: int) -> Tensor:
     """Learning rate of each parameter relative to the recipe's, (S,)."""
     rates = torch.ones(spec.num_parameters)
     for tensor in spec.layout:
-        if tensor.kind != TensorKind.BIAS:
+        if tensor.kind.is_weight:
             fan_in = math.prod(tensor.shape[1:])
             rates[tensor.offset : tensor.offset + tensor.size] = min(1.0, full_rate_fan_in / fan_in)
     return rates

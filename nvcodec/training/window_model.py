@@ -6,10 +6,10 @@ import copy
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from nvcodec.bitstream.network_spec import NetworkSpec
+from nvcodec.bitstream.network_spec import Backbone, NetworkSpec
 from nvcodec.networks import build_network, initial_parameters, time_encoding
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.coding import Coding
@@ -17,6 +17,9 @@ from nvcodec.training.embedding_encoder import EmbeddingEncoder
 from nvcodec.training.saturation import floored_output
 
 EMBEDDING_BATCH = 8
+# Of the embeddings of VAST at the start: what all frames have in common, and relative to that what each has alone.
+EMBEDDING_STD = 0.5
+FRAME_STD_RATIO = 0.3
 
 
 class WindowModel:
@@ -30,8 +33,8 @@ class WindowModel:
         shared: (S,) parameters, used where the mask is true.
         own: N vectors (S,), used where the mask is false.
         mask: (S,) bool, true where a parameter is shared.
-        encoders: N embedding encoders (never stored in the file), or none if inputs are functions of time, or once
-            embeddings are learned directly.
+        encoders: N embedding encoders (HNeRV; never stored in the file), until embeddings are learned directly.
+        free_embeddings: N tensors (T, C, h, w), embeddings that are learned directly from the beginning (VAST).
         coding: quantises parameters and embeddings, once training knows of that; None before.
         time_over_window: time runs over the window (κ = 1 without embeddings) instead of the chunk.
     """
@@ -55,8 +58,11 @@ class WindowModel:
         self.mask = torch.zeros(spec.num_parameters, dtype=torch.bool, device=device)
         self.time_over_window = False
         self.encoders: list[EmbeddingEncoder] = []
+        self.free_embeddings: list[Tensor] = []
         self.coding: Coding | None = None
-        if spec.has_embedding:
+        if spec.backbone == Backbone.VAST:
+            self.free_embeddings = _initial_embeddings(spec, chunk_lengths, generator, device)
+        elif spec.has_embedding:
             first = EmbeddingEncoder(spec, width=encoder_width, generator=generator).to(device)
             self.encoders = [first, *(copy.deepcopy(first) for _ in chunk_lengths[1:])]
 
@@ -81,9 +87,11 @@ class WindowModel:
             initial_step: steps in standard deviations.
             generator: of the noise that stands for rounding.
         """
-        embeddings = [self.embeddings(idx, chunk) for idx, chunk in enumerate(chunks)] if self.encoders else []
+        embeddings = self.free_embeddings
+        if self.encoders:
+            embeddings = [self.embeddings(idx, chunk) for idx, chunk in enumerate(chunks)]
         thetas = [self.theta(chunk_idx) for chunk_idx in range(len(chunks))]
-        self.encoders = []
+        self.encoders, self.free_embeddings = [], []
         self.coding = Coding(
             self.spec,
             self.mask,
@@ -100,9 +108,9 @@ class WindowModel:
         """The shared and all own parameters."""
         return [self.shared, *self.own]
 
-    def encoding(self) -> list[nn.Parameter]:
-        """Parameters of the encoders."""
-        return [parameter for encoder in self.encoders for parameter in encoder.parameters()]
+    def embedded(self) -> list[Tensor]:
+        """What is learned for the embeddings: parameters of the encoders, or the embeddings themselves."""
+        return self.free_embeddings or [values for encoder in self.encoders for values in encoder.parameters()]
 
     def inputs(self, chunk_idx: int, frame_idx: Tensor, targets: Tensor) -> Tensor:
         """Network inputs of some frames.
@@ -117,6 +125,8 @@ class WindowModel:
         """
         if self.coding is not None and self.spec.has_embedding:
             return self.coding.inputs(chunk_idx, frame_idx)
+        if self.free_embeddings:
+            return self.free_embeddings[chunk_idx][frame_idx]
         if self.encoders:
             embeddings: Tensor = self.encoders[chunk_idx](self._pad(targets))
             return embeddings
@@ -129,7 +139,9 @@ class WindowModel:
         """Embeddings (T, C, h, w) of all frames of a chunk, without gradient."""
         batches = torch.split(torch.arange(len(chunk), device=self.device), EMBEDDING_BATCH)
         with torch.no_grad():
-            return torch.cat([self.inputs(chunk_idx, batch, chunk.targets(batch)) for batch in batches])
+            return torch.cat(
+                [self.inputs(chunk_idx, batch, chunk.targets(batch, self.spec.backbone)) for batch in batches]
+            )
 
     def reconstruct(self, theta: Tensor, inputs: Tensor, height: int, width: int, output_floor: float = 0.0) -> Tensor:
         """Frames (N, num_outputs, height, width), 0..1, of a network with parameters ``theta`` (S,).
@@ -144,3 +156,16 @@ class WindowModel:
         bottom = self.spec.coded_height - targets.shape[2]
         right = self.spec.coded_width - targets.shape[3]
         return functional.pad(targets, (0, right, 0, bottom), mode="replicate")
+
+
+def _initial_embeddings(
+    spec: NetworkSpec, chunk_lengths: Sequence[int], generator: torch.Generator, device: torch.device
+) -> list[Tensor]:
+    """Per chunk (T, C, h, w): nearly equal, as frames of a chunk are."""
+    common = torch.randn(spec.embedding_shape, generator=generator)
+    embeddings = []
+    for length in chunk_lengths:
+        of_frames = torch.randn(length, *spec.embedding_shape, generator=generator)
+        values = EMBEDDING_STD * (common + FRAME_STD_RATIO * of_frames)
+        embeddings.append(values.to(device).requires_grad_())
+    return embeddings
