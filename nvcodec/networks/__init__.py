@@ -1,9 +1,10 @@
 """The decoder networks: a spec becomes a function of the flat parameter vector."""
 
 from nvcodec.networks.build import build_network, initial_parameters
-from nvcodec.networks.design import BaseGrid, NetworkDesign, base_grid, budget_of_width, choose_strides, solve_network
+from nvcodec.networks.design import BaseGrid, NetworkDesign, base_grid, choose_strides
 from nvcodec.networks.network import Network, output_activation
 from nvcodec.networks.positional import time_encoding
+from nvcodec.networks.solving import budget_of_width, solve_network
 
 __all__ = [
     "BaseGrid",

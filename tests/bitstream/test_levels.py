@@ -9,7 +9,8 @@ import pytest
 from nvcodec.bitstream.levels import LEVELS, Level, file_level, smallest_level, window_memory
 from nvcodec.bitstream.network_spec import MAX_MACS_PER_PIXEL, Backbone, NetworkSpec
 from nvcodec.errors import MalformedError
-from nvcodec.networks.design import NetworkDesign, solve_network
+from nvcodec.networks.design import NetworkDesign
+from nvcodec.networks.solving import solve_network
 from tests.bitstream.nvst_samples import HNERV, VAST, make_file, make_window, open_bytes, read_everything
 
 # Chunks of 150 frames at the rates of the clips: Big Buck Bunny and Elephants Dream have 25 and 24, UVG 120.

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from nvcodec.bitstream.network_spec import Backbone, OutputActivation, TensorKind
 from nvcodec.errors import ConfigError
-from nvcodec.networks.design import NetworkDesign, choose_strides, solve_network
+from nvcodec.networks.design import NetworkDesign, choose_strides
+from nvcodec.networks.solving import solve_network
 
 NERV = NetworkDesign.of_authors(Backbone.NERV)
 ENERV = NetworkDesign.of_authors(Backbone.ENERV)

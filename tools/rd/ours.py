@@ -25,7 +25,7 @@ class OurPoint:
     """
 
     backbone: Backbone
-    kappa: float
+    kappa: float | None
     preset: str
     epochs: int
     seed: int
@@ -36,7 +36,8 @@ class OurPoint:
     def codec(self) -> str:
         """All that the points of a curve have in common but the chunks."""
         name = f"nvcodec-{self.backbone.name.lower()}-{self.preset}-{self.epochs}epochs"
-        return f"{name}-kappa{self.kappa:g}-seed{self.seed}"
+        kappa = "auto" if self.kappa is None else f"{self.kappa:g}"
+        return f"{name}-kappa-{kappa}-seed{self.seed}"
 
     @property
     def setting(self) -> str:

@@ -25,7 +25,7 @@ class BenchSet:
         num_frames: taken of each clip.
         interval: frames of our chunks and between the others' keyframes.
         crfs: constant rate factors of each library.
-        backbones, kappas, seeds: of our encodes, in every combination.
+        backbones, kappas, seeds: of our encodes, in every combination; κ None is chosen by the encoder.
         preset, epochs: of our encodes.
         bpps: bits per pixel that our encodes aim at.
         min_encode_s: seconds that each of our encodes is meant to take at least.
@@ -38,7 +38,7 @@ class BenchSet:
     interval: int
     crfs: Mapping[str, tuple[int, ...]]
     backbones: tuple[Backbone, ...]
-    kappas: tuple[float, ...]
+    kappas: tuple[float | None, ...]
     seeds: tuple[int, ...]
     preset: str
     epochs: int
@@ -67,21 +67,20 @@ class BenchSet:
 
 SETS: Mapping[str, BenchSet] = MappingProxyType(
     {
-        # Low qualities of the others, to meet those that our networks reach in minutes; our rates begin where the
-        # smallest network of the preset fits.
+        # Low qualities of the others, to meet those that our networks reach in minutes.
         "cpu": BenchSet(
             num_clips=2,
-            max_width=480,
-            max_height=270,
+            max_width=320,
+            max_height=180,
             num_frames=132,
             interval=33,
             crfs={"libx264": (33, 40, 47), "libx265": (33, 40, 47), "libsvtav1": (49, 56, 63)},
-            backbones=(Backbone.HNERV,),
-            kappas=(0.0, 0.5),
+            backbones=(Backbone.VAST,),
+            kappas=(None, 0.0, 0.5),
             seeds=(0,),
             preset="fast",
-            epochs=60,
-            bpps=(0.1, 0.18, 0.32),
+            epochs=200,
+            bpps=(0.03, 0.06, 0.12),
             min_encode_s=180,
         ),
         # The frames and the encode of tools/demo.py.
@@ -92,12 +91,12 @@ SETS: Mapping[str, BenchSet] = MappingProxyType(
             num_frames=132,
             interval=33,
             crfs={"libx264": (30, 36, 42, 48), "libx265": (32, 38, 44, 50), "libsvtav1": (45, 52, 58, 63)},
-            backbones=(Backbone.HNERV,),
-            kappas=(0.5,),
+            backbones=(Backbone.VAST,),
+            kappas=(None,),
             seeds=(0,),
             preset="fast",
-            epochs=20,
-            bpps=(0.125,),
+            epochs=30,
+            bpps=(0.04,),
             min_encode_s=0,
         ),
         "full": BenchSet(
@@ -111,8 +110,8 @@ SETS: Mapping[str, BenchSet] = MappingProxyType(
                 "libx265": (25, 30, 35, 40, 45),
                 "libsvtav1": (31, 39, 47, 55, 63),
             },
-            backbones=(Backbone.HNERV, Backbone.NERV, Backbone.ENERV),
-            kappas=(0.0, 0.5),
+            backbones=(Backbone.VAST, Backbone.HNERV, Backbone.NERV, Backbone.ENERV),
+            kappas=(None, 0.0, 0.5),
             seeds=(0, 1),
             preset="medium",
             epochs=300,

@@ -1,0 +1,56 @@
+"""The ablation tool: what its variants change, and that it goes on where it ended."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+import pytest
+
+from nvcodec.encoder.config import EncoderConfig
+from tests import clips
+from tools import ablate
+
+
+def variant_config(name: str) -> EncoderConfig:
+    variant = ablate.VARIANTS[name]
+    return ablate.VariantConfig(preset="fast", **variant.config, change=variant.change)
+
+
+@pytest.mark.parametrize("name", [name for name in ablate.VARIANTS if name != "base"])
+def test_a_variant_is_valid_and_differs_from_the_base(name: str) -> None:
+    base, config = variant_config("base"), variant_config(name)
+    config.validate()
+    config.resolved_preset().design.validate()
+    assert (config.resolved_preset(), config.kappa) != (base.resolved_preset(), base.kappa)
+
+
+def test_the_base_is_what_users_get() -> None:
+    assert variant_config("base").resolved_preset() == EncoderConfig(preset="fast").resolved_preset()
+
+
+def test_a_row_that_is_there_is_not_encoded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip, table = clips.plain_clip(tmp_path), tmp_path / "table.csv"
+    arguments = [
+        "ablate",
+        "--out",
+        str(table),
+        "--clips",
+        str(clip),
+        "--scale",
+        "32x24",
+        "--chunk",
+        "4",
+        "--targets",
+        "bpp=8",
+    ]
+    monkeypatch.setattr(sys, "argv", [*arguments, "--epochs", "1", "--variants", "base", "kappa-0"])
+    assert ablate.main() == 0
+    before = table.read_bytes()
+    assert ablate.main() == 0
+    assert table.read_bytes() == before
+    rows = list(csv.DictReader(before.decode().splitlines()))
+    assert [row["variant"] for row in rows] == ["base", "kappa-0"]
+    assert [float(row["kappa"]) for row in rows] == [1, 0]
+    assert all(float(row["psnr_y"]) > 5 for row in rows)
