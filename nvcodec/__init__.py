@@ -1,6 +1,6 @@
 """nvcodec: a video codec whose bitstream is small neural networks that share parameters within a scene.
 
-    nvcodec.encode("in.mp4", "out.nvst", nvcodec.EncoderConfig(kappa=0.5))
+    nvcodec.encode("in.mp4", "out.nvst", nvcodec.EncoderConfig(preset="fast"))
     frames = nvcodec.VideoDecoder("out.nvst")[0:10]      # uint8 (N, C, H, W)
 
 Importing the package is fast: PyTorch and PyAV load with the first thing that needs them.

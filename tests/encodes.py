@@ -38,8 +38,6 @@ from nvcodec.video.source import open_source
 from tests import clips
 
 CPU = torch.device("cpu")
-TRAINED = (Backbone.NERV, Backbone.ENERV, Backbone.HNERV)
-"""The backbones that the encoder makes files of."""
 BUDGETS = {Backbone.HNERV: 12_000, Backbone.NERV: 9_000, Backbone.ENERV: 45_000, Backbone.VAST: 12_000}
 _SMALL = {
     Backbone.HNERV: {"kernel_min": 3, "kernel_max": 3, "lower_width": 4, "embedding_channels": 2},
@@ -115,9 +113,9 @@ def two_scene_clip(folder: Path, num_frames: int = 12) -> Path:
 
 
 def two_window_file(folder: Path) -> Path:
-    """Two windows of two chunks of three frames each."""
+    """Two windows of two chunks of three frames each, which share half of their parameters."""
     target = folder / "two_windows.nvst"
-    result = tiny_encode(two_scene_clip(folder), target)
+    result = tiny_encode(two_scene_clip(folder), target, settings={"kappa": 0.5})
     assert [window.chunk_lengths for window in result.windows] == [(3, 3), (3, 3)]
     return target
 

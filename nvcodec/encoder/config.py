@@ -29,7 +29,7 @@ class EncoderConfig:
         chunk_frames: length of a chunk in frames; overrides ``chunk_s``.
         fixed_chunks: cut chunks on a fixed grid, as the paper does, instead of at scene cuts.
         kappa: fraction κ of the parameters that the chunks of a window share, 0..1, those with the least Fisher
-            information. None: chosen for each window; whole layers are shared.
+            information. None: the preset's; if that has none, chosen for each window, and whole layers are shared.
         granularity: what is shared together where κ is given.
         threshold: over what the Fisher information is ranked.
         preset: name of a preset, one of ``PRESETS``.

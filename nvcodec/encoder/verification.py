@@ -84,7 +84,8 @@ def _chunk_quality(
     for position in range(len(source)):
         targets = source.rgb(torch.tensor([position], device=device))
         output = reconstructor.output(position)
-        rgb, frame = reconstructor.to_rgb(output), reconstructor.to_frame(position, output)
+        # As shown: colours outside the cube, which planes may have, are clipped in both.
+        rgb, frame = reconstructor.to_rgb(output).clamp(0, 1), reconstructor.to_frame(position, output)
         mse_rgb = float(torch.mean((rgb - targets) ** 2))
         mse_y = _luma_mse(frame.planes, [plane[position].cpu().numpy() for plane in source.planes], source.format)
         yield frame_psnr(mse_y, 2**bit_depth - 1, bit_depth), frame_psnr(mse_rgb, 1.0, bit_depth)

@@ -30,7 +30,7 @@ def make_reconstructors(folder: Path, backbone: Backbone, format: VideoFormat) -
 
 
 @pytest.mark.parametrize("bit_depth", [8, 10])
-@pytest.mark.parametrize("backbone", encodes.TRAINED)
+@pytest.mark.parametrize("backbone", list(Backbone))
 def test_float32_is_within_one_step_of_the_float64_reference(
     tmp_path: Path, backbone: Backbone, bit_depth: int
 ) -> None:

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from nvcodec import VideoDecoder
 from nvcodec.bitstream import Limits, NvstReader
+from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.decoder.reconstruction import ChunkReconstructor
 from nvcodec.errors import BitstreamError, ConfigError, DeviceError, InputError, LimitError
 from nvcodec.video.color import planes_to_rgb, rgb_to_planes
@@ -52,11 +53,22 @@ def test_it_has_a_length_and_gives_every_frame_as_uint8_rgb(decoder: VideoDecode
 
 
 def test_frames_are_those_of_the_decoded_video(all_rgb: torch.Tensor, all_frames: list[Frame]) -> None:
-    """In the file's own format, up to the rounding of RGB to 8 bits."""
+    """The planes, which are what the network gives, as RGB."""
     for rgb, frame in zip(all_rgb, all_frames, strict=True):
-        for plane, expected in zip(rgb_to_planes(rgb[None] / 255, clips.SMALL), frame.planes, strict=True):
-            assert np.abs(plane[0].numpy().astype(int) - expected.astype(int)).max() <= 1
+        planes = [torch.from_numpy(plane)[None] for plane in frame.planes]
+        values = planes_to_rgb(planes, clips.SMALL)[0].clamp(0, 1)
+        assert (rgb - 255 * values).abs().max() <= 0.501
     assert (all_rgb[0] != all_rgb[NUM_FRAMES - 1]).any()
+
+
+def test_frames_of_networks_of_rgb_are_those_of_the_decoded_video(tmp_path: Path) -> None:
+    """In the file's own format, up to the rounding of RGB to 8 bits."""
+    target, settings = tmp_path / "a.nvst", {"backbone": Backbone.HNERV}
+    encodes.tiny_encode(encodes.two_scene_clip(tmp_path, 4), target, settings=settings, recon=tmp_path / "a.y4m")
+    decoder = VideoDecoder(target)
+    for idx, frame in enumerate(encodes.read_frames(tmp_path / "a.y4m")):
+        for plane, expected in zip(rgb_to_planes(decoder[idx][None] / 255, clips.SMALL), frame.planes, strict=True):
+            assert np.abs(plane[0].numpy().astype(int) - expected.astype(int)).max() <= 1
 
 
 def test_negative_indices_count_from_the_end(decoder: VideoDecoder, all_rgb: torch.Tensor) -> None:

@@ -11,7 +11,16 @@ from nvcodec.errors import ConfigError
 
 
 def test_the_defaults_are_valid() -> None:
-    EncoderConfig().validate()
+    config = EncoderConfig()
+    config.validate()
+    assert (config.backbone, config.kappa) == (Backbone.VAST, None)
+
+
+@pytest.mark.parametrize("backbone", [backbone for backbone in Backbone if backbone != Backbone.VAST])
+def test_the_papers_own_recipes_share_half(backbone: Backbone) -> None:
+    config = EncoderConfig(preset="paper", backbone=backbone)
+    config.validate()
+    assert config.resolved_preset().kappa == 0.5
 
 
 @pytest.mark.parametrize(
@@ -32,7 +41,9 @@ def test_the_defaults_are_valid() -> None:
         ({"lmbda": 0.0}, "lmbda"),
         ({"lmbda": math.nan}, "lmbda"),
         ({"lmbda": math.inf}, "lmbda"),
-        ({"lmbda": 0.01, "preset": "paper"}, "lmbda"),
+        ({"lmbda": 0.01, "preset": "paper", "backbone": Backbone.HNERV}, "lmbda"),
+        ({"preset": "paper"}, "preset"),
+        ({"preset": "paper", "backbone": Backbone.VAST, "kappa": 0.5}, "preset"),
         ({"num_parameters": 1000, "bpp": 0.1}, "params"),
         ({"epochs": 0}, "epochs"),
         ({"seed": -1}, "seed"),
@@ -54,6 +65,8 @@ def test_a_setting_out_of_range_is_refused_by_its_name(settings: dict[str, objec
     [
         {"kappa": 0.0},
         {"kappa": 1.0},
+        {"kappa": None},
+        {"preset": "paper", "backbone": Backbone.NERV},
         {"chunk_frames": 1},
         {"epochs": 1},
         {"seed": 2**63 - 1},

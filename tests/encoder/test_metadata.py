@@ -36,9 +36,18 @@ def test_the_settings_are_readable() -> None:
     config = EncoderConfig(preset="fast", num_parameters=1_500_000, chunk_frames=120)
     assert file_metadata(config) == {
         "encoder": f"nvcodec {__version__}",
-        "settings": "preset=fast backbone=hnerv params=1500000 chunk=120 fixed-chunks=no kappa=0.5 "
+        "settings": "preset=fast backbone=vast params=1500000 chunk=120 fixed-chunks=no "
         "mask-granularity=kernel mask-threshold=global seed=0 max-memory=4294967296",
     }
+
+
+def test_kappa_is_recorded_only_if_it_was_given() -> None:
+    assert "kappa" not in file_metadata(EncoderConfig(kappa=None))["settings"]
+    assert " kappa=1.0 " in file_metadata(EncoderConfig(kappa=1))["settings"]
+    recorded = file_metadata(EncoderConfig(kappa=None))
+    require_same_metadata(recorded, EncoderConfig(), "a.nvst")
+    with pytest.raises(ConfigError, match=r"begun with the preset's, not 1\.0"):
+        require_same_metadata(recorded, EncoderConfig(kappa=1), "a.nvst")
 
 
 def test_every_setting_is_recorded_or_without_meaning() -> None:

@@ -113,7 +113,7 @@ def test_times_come_back(tmp_path: Path, make) -> None:
 
 
 @pytest.mark.parametrize("kappa", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize("backbone", encodes.TRAINED)
+@pytest.mark.parametrize("backbone", list(Backbone))
 def test_every_backbone_and_kappa(tmp_path: Path, backbone: Backbone, kappa: float) -> None:
     source = clips.write_clip(tmp_path / "in.mkv", VideoFormat(33, 27), num_frames=5)
     settings = {"backbone": backbone, "kappa": kappa}
@@ -125,7 +125,7 @@ def test_every_backbone_and_kappa(tmp_path: Path, backbone: Backbone, kappa: flo
         window = reader.read_window(0)
     assert window.header.network.backbone is backbone
     assert window.header.chunk_lengths == (3, 2)
-    assert bool(window.header.time_length) == (kappa == 1 and backbone is not Backbone.HNERV)
+    assert bool(window.header.time_length) == (kappa == 1 and not backbone.has_embedding)
     assert len(window.shared) == window.mask.sum()
 
 

@@ -68,7 +68,7 @@ def test_a_stop_in_any_phase_leaves_a_good_file(source: Path, tmp_path: Path, nu
 
 def test_all_bytes_come_to_the_bits_per_pixel_that_were_asked_for(source: Path, tmp_path: Path) -> None:
     for bpp in (6.0, 9.0):
-        result = encoded(source, tmp_path / "a.nvst", bpp=bpp, epochs=80, backbone=Backbone.NERV)
+        result = encoded(source, tmp_path / "a.nvst", bpp=bpp, epochs=80)
         assert result.bpp == pytest.approx(bpp, rel=0.1)
 
 

@@ -202,7 +202,7 @@ def test_other_settings_are_refused(
 ) -> None:
     left = whole.read_bytes()[: None if is_complete else window_ends[0]]
     reason = refused(tmp_path, left, ConfigError, source, settings={"kappa": 0.25})
-    assert reason == "kappa: a.nvst was begun with 0.5, not 0.25"
+    assert reason == "kappa: a.nvst was begun with the preset's, not 0.25"
 
 
 @pytest.mark.parametrize(

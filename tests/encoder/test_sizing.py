@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nvcodec.bitstream.network_spec import MAX_MACS_PER_PIXEL, Backbone, NetworkSpec
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.presets import PRESETS, Preset
-from nvcodec.encoder.sizing import target_bits, window_network
+from nvcodec.encoder.sizing import LEAST_CHANNELS, target_bits, window_kappa, window_network
 from nvcodec.errors import ConfigError
 from nvcodec.training.fit import Recipe
 from nvcodec.training.rate_term import RateRecipe
@@ -36,14 +38,14 @@ def coded_parameters(spec: NetworkSpec, lengths: tuple[int, ...] = LENGTHS) -> i
     return spec.num_parameters + max(lengths) * channels * height * width
 
 
-@pytest.mark.parametrize("backbone", encodes.TRAINED)
+@pytest.mark.parametrize("backbone", list(Backbone))
 def test_the_user_s_parameters_are_respected(backbone: Backbone) -> None:
     for wanted in (300_000, 900_000):
         found = coded_parameters(network(backbone=backbone, num_parameters=wanted))
         assert found == pytest.approx(wanted, rel=0.1)
 
 
-@pytest.mark.parametrize("backbone", encodes.TRAINED)
+@pytest.mark.parametrize("backbone", list(Backbone))
 def test_more_bpp_gives_more_parameters(backbone: Backbone) -> None:
     sizes = [network(backbone=backbone, bpp=bpp).num_parameters for bpp in (0.1, 0.2, 0.4, 0.8)]
     assert sizes == sorted(set(sizes))
@@ -59,10 +61,13 @@ def test_a_longer_window_affords_larger_networks() -> None:
     assert network(bpp=0.1, lengths=(66,)).num_parameters > network(bpp=0.1, lengths=(33,)).num_parameters
 
 
-def test_gray_video_has_one_output() -> None:
+def test_outputs_are_those_of_the_format() -> None:
     gray = VideoFormat(64, 48, chroma_subsampling=ChromaSubsampling.GRAY)
-    assert network(gray, (4,)).num_outputs == 1
-    assert network(VideoFormat(64, 48), (4,)).num_outputs == 3
+    assert network(gray, (4,), backbone=Backbone.HNERV).num_outputs == 1
+    assert network(VideoFormat(64, 48), (4,), backbone=Backbone.HNERV).num_outputs == 3
+    # VAST gives the samples of blocks of 2 x 2 pixels.
+    assert network(gray, (4,), backbone=Backbone.VAST).num_outputs == 4
+    assert network(VideoFormat(64, 48), (4,), backbone=Backbone.VAST).num_outputs == 6
 
 
 @pytest.mark.parametrize("size", [(64, 48), (63, 47), (33, 27), (17, 19), (161, 121)])
@@ -78,7 +83,7 @@ def test_too_few_parameters_are_refused_with_the_least() -> None:
     assert caught.value.exit_code == 2
 
 
-@pytest.mark.parametrize("backbone", encodes.TRAINED)
+@pytest.mark.parametrize("backbone", list(Backbone))
 @pytest.mark.parametrize("size", [(161, 121), (1920, 1080), (3840, 2160)])
 @pytest.mark.parametrize("preset", list(PRESETS))
 def test_every_preset_has_a_network_for_every_size(preset: str, size: tuple[int, int], backbone: Backbone) -> None:
@@ -90,7 +95,7 @@ def test_every_preset_has_a_network_for_every_size(preset: str, size: tuple[int,
 
 def test_networks_that_take_too_long_per_pixel_are_refused() -> None:
     with pytest.raises(ConfigError, match="multiply-accumulates per pixel"):
-        window_network(EncoderConfig(preset="slow", num_parameters=30_000_000), FORMAT, LENGTHS)
+        window_network(EncoderConfig(Backbone.HNERV, preset="slow", num_parameters=30_000_000), FORMAT, LENGTHS)
 
 
 def test_what_trains_for_the_rate_affords_larger_networks() -> None:
@@ -107,3 +112,44 @@ def test_the_target_of_a_window_is_the_user_s_rate_or_suits_the_network() -> Non
     by_size = EncoderConfig(preset="fast")
     bits = target_bits(by_size, FORMAT, spec, LENGTHS, 1000, 9000)
     assert bits == pytest.approx(4.3 * stored + 1.2 * embeddings + 9000)
+
+
+def test_kappa_is_the_user_s_else_the_preset_s() -> None:
+    for kappa in (0.0, 0.3, 1.0):
+        assert window_kappa(EncoderConfig(kappa=kappa), FORMAT, LENGTHS) == kappa
+    paper = EncoderConfig(Backbone.HNERV, preset="paper")
+    assert window_kappa(paper, FORMAT, LENGTHS) == 0.5
+    assert window_kappa(replace(paper, kappa=0.2), FORMAT, LENGTHS) == 0.2
+
+
+@pytest.mark.parametrize("settings", [{}, {"bpp": 100.0}])
+def test_a_window_of_one_chunk_shares_everything_with_itself(settings: dict[str, float]) -> None:
+    assert window_kappa(EncoderConfig(**settings), FORMAT, (33,)) == 1
+
+
+def test_everything_is_shared_where_the_size_is_given_or_small() -> None:
+    assert window_kappa(EncoderConfig(num_parameters=5_000_000), FORMAT, LENGTHS) == 1
+    assert window_kappa(EncoderConfig(bpp=0.06), FORMAT, LENGTHS) == 1
+    assert window_kappa(EncoderConfig(bpp=1e-6), FORMAT, LENGTHS) == 1  # less than the embeddings take
+
+
+def test_no_more_is_shared_than_keeps_the_network_within_the_preset_s_largest() -> None:
+    most = EncoderConfig(preset="fast").resolved_preset().max_parameters
+    kappas = []
+    for bpp in (0.2, 0.4, 0.6, 0.8, 1.0, 100.0):
+        config = EncoderConfig(preset="fast", bpp=bpp)
+        kappas.append(window_kappa(config, FORMAT, LENGTHS))
+        if 0 < kappas[-1] < 1:
+            assert window_network(config, FORMAT, LENGTHS).num_parameters == pytest.approx(most, rel=0.02)
+    assert kappas == sorted(kappas, reverse=True)
+    assert (kappas[0], kappas[-1]) == (1, 0)
+    assert sum(0 < kappa < 1 for kappa in kappas) >= 2
+
+
+def test_too_few_bits_are_refused_only_where_training_cannot_make_them_fewer() -> None:
+    spec = network(bpp=1e-4, rate=RateRecipe(), backbone=Backbone.HNERV)
+    # The authors' rule leaves out what the budget of a width counts.
+    assert LEAST_CHANNELS <= spec.base_channels <= LEAST_CHANNELS + 1
+    with pytest.raises(ConfigError, match="smallest network"):
+        network(bpp=1e-4, backbone=Backbone.HNERV)
+    assert network(bpp=1e-4, rate=RateRecipe(), backbone=Backbone.VAST).base_channels == LEAST_CHANNELS

@@ -135,7 +135,7 @@ def test_any_frame_size_gets_a_grid_within_the_limits_that_just_covers_it(width:
     [
         (320, 180, (3, 3, 2), (8, 45, 81)),
         (640, 360, (5, 2, 2), (8, 90, 160)),
-        (1920, 1080, (5, 3, 2, 2), (8, 270, 480)),
+        (1920, 1080, (5, 3, 2, 2), (4, 270, 480)),
     ],
 )
 def test_vast_works_at_half_size_with_a_grid_before_its_last_stage(
@@ -155,9 +155,32 @@ def test_vast_counts_embeddings_and_grids_into_its_budget() -> None:
     assert spec.num_parameters + 40 * math.prod(spec.embedding_shape) == pytest.approx(200_000, rel=0.02)
 
 
+def grids(**changes: object) -> list[int]:
+    """Grid channels of each stage of a network for 144x96 pixels; before the stages are 96, 864 and 3456 positions."""
+    design = dataclasses.replace(VAST, strides=(3, 2, 1), **changes)
+    spec = solve_network(design, 144, 96, 10, 60_000)
+    assert (spec.base_height, spec.base_width) == (8, 12)
+    return [stage.grid_channels for stage in spec.stages]
+
+
 def test_the_grid_lies_before_the_last_stage_that_upsamples() -> None:
-    stages = VAST.stages(10, (3, 2, 1))
-    assert [stage.grid_channels for stage in stages] == [0, 8, 0]
+    assert grids(grid_ratio=math.inf) == [0, 8, 0]
+
+
+def test_a_grid_that_is_too_large_has_fewer_channels_but_at_least_half_or_lies_before_an_earlier_stage() -> None:
+    found = [grids(grid_ratio=ratio) for ratio in (0.4, 0.12, 0.08, 0.02, 0.005, 0.0)]
+    assert found[0] == [0, 8, 0]
+    assert 4 <= found[1][1] < 8
+    assert found[2] == [8, 0, 0]
+    assert 4 <= found[3][0] <= 8
+    assert found[4:] == [[0, 0, 0]] * 2
+
+
+def test_the_grid_is_no_larger_than_its_ratio_of_all_other_parameters() -> None:
+    for width, height, budget in ((320, 180, 60_000), (640, 360, 400_000), (1920, 1080, 2_000_000)):
+        spec = solve_network(VAST, width, height, 30, budget)
+        grid = sum(tensor.size for tensor in spec.layout if tensor.kind == TensorKind.GRID)
+        assert grid <= VAST.grid_ratio * (spec.num_parameters - grid)
 
 
 def test_strides_of_the_design_win() -> None:
@@ -220,6 +243,8 @@ def test_gray_networks_have_one_output() -> None:
         {"head_kernel": 4},
         {"grid_channels": 8},
         {"grid_channels": -1},
+        {"grid_ratio": -0.1},
+        {"min_pixels_per_position": 0},
     ],
 )
 def test_impossible_designs_are_refused(change: dict[str, object]) -> None:

@@ -56,16 +56,17 @@ def test_equals_the_squared_gradients_of_a_module() -> None:
     torch.testing.assert_close(scores.float(), expected, rtol=1e-4, atol=1e-9)
 
 
-@pytest.mark.parametrize("backbone", [Backbone.HNERV, Backbone.NERV])
+@pytest.mark.parametrize("backbone", [Backbone.HNERV, Backbone.NERV, Backbone.VAST])
 def test_every_tensor_of_a_network_has_information_and_the_parameters_stay(backbone: Backbone) -> None:
     spec = encodes.tiny_spec(backbone)
     model, chunk = encodes.window_model(spec, (3,)), encodes.chunk_frames(VideoFormat(32, 24), 3)
     network, before = build_network(spec), model.shared.detach().clone()
 
     def frame_loss(idx: int):
-        targets = chunk.targets(torch.tensor([idx]))
+        targets = chunk.targets(torch.tensor([idx]), backbone)
         inputs = model.inputs(0, torch.tensor([idx]), targets).detach()
-        return lambda theta: ((network(theta, inputs)[:, :, :24, :32] - targets) ** 2).mean()
+        height, width = targets.shape[2:]
+        return lambda theta: ((network(theta, inputs)[:, :, :height, :width] - targets) ** 2).mean()
 
     scores = empirical_fisher(model.shared, [frame_loss(idx) for idx in range(3)])
     assert scores.shape == (spec.num_parameters,)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nvcodec.errors import ConfigError
@@ -99,6 +99,7 @@ PLANS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(plan=PLANS, lengths=st.lists(st.integers(1, 40), max_size=5))
 def test_windows_partition_every_stream(plan, lengths):
     frames = _scenes(*lengths)

@@ -99,7 +99,7 @@ def test_an_encode_that_was_not_measured_is_not_repeated(run: Callable[[Point], 
 
 def test_a_point_that_fails_does_not_end_the_run(clip: Clip, tmp_path: Path) -> None:
     lines: list[str] = []
-    too_small = OurPoint(Backbone.HNERV, 0.5, "draft", epochs=1, seed=0, interval=6, bpp=0.001)
+    too_small = OurPoint(Backbone.HNERV, 0.5, "paper", epochs=1, seed=0, interval=6, bpp=0.001)
     table = Table(tmp_path / "points.csv")
     assert run_points(clip, [too_small, CopyPoint()], tmp_path / "streams", table, lines.append) == 1
     assert "failed: parameter budget" in lines[0]

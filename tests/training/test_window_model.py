@@ -10,6 +10,7 @@ from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.networks import time_encoding
 from nvcodec.training.window_model import WindowModel
 from nvcodec.video.format import ChromaSubsampling, VideoFormat
+from nvcodec.video.packing import blocks_to_planes, values_to_samples
 from tests import encodes
 
 LENGTHS = (3, 4)
@@ -25,7 +26,7 @@ def half_mask(model: WindowModel) -> torch.Tensor:
     return torch.arange(model.spec.num_parameters) % 2 == 0
 
 
-@pytest.mark.parametrize("backbone", encodes.TRAINED)
+@pytest.mark.parametrize("backbone", list(Backbone))
 def test_all_chunks_begin_with_the_same_parameters(backbone: Backbone) -> None:
     model = make_model(backbone)
     assert torch.equal(model.theta(0), model.theta(1))
@@ -73,7 +74,7 @@ def test_time_runs_over_the_window_if_everything_is_shared(backbone: Backbone) -
 
 
 def test_one_chunk_and_embeddings_need_no_time_over_the_window() -> None:
-    for model in (make_model(Backbone.NERV, (4,)), make_model(Backbone.HNERV)):
+    for model in (make_model(Backbone.NERV, (4,)), make_model(Backbone.HNERV), make_model(Backbone.VAST)):
         model.share(torch.ones(model.spec.num_parameters, dtype=torch.bool))
         assert not model.time_over_window
 
@@ -84,7 +85,7 @@ def test_embeddings_are_made_of_the_frames_padded_to_the_coded_size(subsampling:
     spec = encodes.tiny_spec(Backbone.HNERV, 31, 23, num_outputs=num_outputs)
     assert (spec.coded_width, spec.coded_height) != (31, 23)
     model = encodes.window_model(spec, LENGTHS)
-    targets = encodes.chunk_frames(VideoFormat(31, 23, chroma_subsampling=subsampling), 3).targets(torch.arange(3))
+    targets = encodes.chunk_frames(VideoFormat(31, 23, chroma_subsampling=subsampling), 3).rgb(torch.arange(3))
     assert targets.shape == (3, num_outputs, 23, 31)
     inputs = model.inputs(0, torch.arange(3), targets)
     assert inputs.shape == (3, *spec.embedding_shape)
@@ -92,12 +93,68 @@ def test_embeddings_are_made_of_the_frames_padded_to_the_coded_size(subsampling:
     assert model.reconstruct(model.theta(0), inputs, 23, 31).shape == targets.shape
 
 
-def test_targets_are_real_values_from_0_to_1() -> None:
+@pytest.mark.parametrize("backbone", list(Backbone))
+def test_targets_are_real_values_from_0_to_1(backbone: Backbone) -> None:
     chunk = encodes.chunk_frames(VideoFormat(32, 24, bit_depth=10), 3)
-    targets = chunk.targets(torch.tensor([2, 0]))
+    targets = chunk.targets(torch.tensor([2, 0]), backbone)
     assert len(chunk) == 3
     assert targets.dtype == torch.float32
     assert targets.min() >= 0
     assert targets.max() <= 1
     assert targets.std() > 0.05
-    assert torch.equal(targets[1], chunk.targets(torch.tensor([0]))[0])
+    assert torch.equal(targets[1], chunk.targets(torch.tensor([0]), backbone)[0])
+
+
+@pytest.mark.parametrize("subsampling", list(ChromaSubsampling))
+@pytest.mark.parametrize("bit_depth", [8, 10])
+def test_vast_s_targets_are_the_samples_of_the_planes(subsampling: ChromaSubsampling, bit_depth: int) -> None:
+    format = VideoFormat(33, 27, bit_depth=bit_depth, chroma_subsampling=subsampling)
+    chunk = encodes.chunk_frames(format, 3)
+    targets = chunk.targets(torch.tensor([2, 0]), Backbone.VAST)
+    assert targets.shape == (2, format.samples_per_block, 14, 17)
+    planes = blocks_to_planes(values_to_samples(targets, format), format)
+    for plane, source in zip(planes, chunk.planes, strict=True):
+        assert torch.equal(plane.to(torch.int32), torch.stack([source[2], source[0]]).to(torch.int32))
+
+
+@pytest.mark.parametrize("backbone", [backbone for backbone in Backbone if backbone != Backbone.VAST])
+def test_the_others_targets_are_rgb(backbone: Backbone) -> None:
+    chunk, frame_idx = encodes.chunk_frames(FORMAT, 3), torch.tensor([1])
+    assert torch.equal(chunk.targets(frame_idx, backbone), chunk.rgb(frame_idx))
+
+
+def test_vast_s_embeddings_follow_from_the_generator_and_are_nearly_equal() -> None:
+    spec = encodes.tiny_spec(Backbone.VAST)
+    first, again, other = (encodes.window_model(spec, LENGTHS, seed).free_embeddings for seed in (0, 0, 1))
+    assert [tuple(values.shape) for values in first] == [(length, *spec.embedding_shape) for length in LENGTHS]
+    assert all(torch.equal(one, same) for one, same in zip(first, again, strict=True))
+    assert not torch.equal(first[0], other[0])
+    frames = torch.cat(first).detach()
+    assert len({tuple(frame.flatten().tolist()) for frame in frames}) == sum(LENGTHS)
+    assert (frames - frames.mean(0)).std() < 0.5 * frames.mean(0).std()
+
+
+def test_only_vast_begins_with_embeddings_of_its_own() -> None:
+    for backbone in Backbone:
+        model = make_model(backbone)
+        assert bool(model.free_embeddings) == (backbone == Backbone.VAST)
+        assert bool(model.embedded()) == backbone.has_embedding
+
+
+def test_vast_s_inputs_are_the_embeddings_themselves() -> None:
+    model = make_model(Backbone.VAST)
+    inputs = model.inputs(1, torch.tensor([3, 0]), torch.empty(0))
+    assert torch.equal(inputs, model.free_embeddings[1][[3, 0]])
+    assert inputs.requires_grad
+
+
+@pytest.mark.parametrize("backbone", [Backbone.HNERV, Backbone.VAST])
+def test_coding_takes_the_embeddings_over(backbone: Backbone) -> None:
+    model = make_model(backbone)
+    model.share(half_mask(model))
+    chunks = [encodes.chunk_frames(FORMAT, length) for length in LENGTHS]
+    before = [model.embeddings(idx, chunk) for idx, chunk in enumerate(chunks)]
+    model.begin_coding(chunks, 1e-3, torch.Generator().manual_seed(0))
+    assert (model.encoders, model.free_embeddings) == ([], [])
+    for idx, chunk in enumerate(chunks):
+        torch.testing.assert_close(model.embeddings(idx, chunk), before[idx], rtol=0, atol=1e-2)

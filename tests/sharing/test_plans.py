@@ -1,0 +1,45 @@
+"""Sharing by whole tensors, from the head backwards."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nvcodec.bitstream import MaskGranularity, unit_indices
+from nvcodec.bitstream.network_spec import Backbone
+from nvcodec.sharing.plans import share_last_layers
+from tests import encodes
+
+SPECS = {backbone: encodes.tiny_spec(backbone) for backbone in Backbone}
+KAPPAS = st.floats(0, 1)
+BACKBONES = st.sampled_from(list(Backbone))
+
+
+@pytest.mark.parametrize("backbone", list(Backbone))
+def test_kappa_0_shares_nothing_and_1_everything(backbone: Backbone) -> None:
+    assert not share_last_layers(SPECS[backbone], 0).any()
+    assert share_last_layers(SPECS[backbone], 1).all()
+
+
+@given(backbone=BACKBONES, kappa=KAPPAS)
+@settings(deadline=None)
+def test_whole_tensors_are_shared_from_the_last_on_and_kappa_is_met_to_within_half_of_one(
+    backbone: Backbone, kappa: float
+) -> None:
+    spec = SPECS[backbone]
+    mask = share_last_layers(spec, kappa)
+    assert (mask.dtype, mask.shape) == (np.bool_, (spec.num_parameters,))
+    tensors = unit_indices(spec, MaskGranularity.TENSOR)
+    is_shared = [set(mask[tensors == unit].tolist()) for unit in range(len(spec.layout))]
+    assert all(len(values) == 1 for values in is_shared)
+    assert is_shared == sorted(is_shared, key=lambda values: True in values)
+    assert abs(int(mask.sum()) - kappa * spec.num_parameters) <= max(tensor.size for tensor in spec.layout) / 2
+
+
+@given(backbone=BACKBONES, kappas=st.tuples(KAPPAS, KAPPAS))
+@settings(deadline=None)
+def test_more_kappa_keeps_what_was_shared(backbone: Backbone, kappas: tuple[float, float]) -> None:
+    less, more = (share_last_layers(SPECS[backbone], kappa) for kappa in sorted(kappas))
+    assert not (less & ~more).any()
