@@ -57,7 +57,7 @@ def _authors(backbone: Backbone, epochs: int | None) -> Preset:
 
 def _draft(backbone: Backbone, epochs: int | None) -> Preset:
     if backbone == Backbone.VAST:
-        return _vast(epochs, 6, min_iterations=300, bpp=0.03, max_parameters=500_000)
+        return _vast(epochs, 4, min_iterations=300, bpp=0.015, max_parameters=100_000)
     design = replace(_narrow_design(backbone), reduction=4.0, lower_width=8)
     # A preview has no time for careful steps.
     recipe = replace(_short_recipe(epochs, 2, min_iterations=200), full_rate_fan_in=None)
@@ -66,19 +66,19 @@ def _draft(backbone: Backbone, epochs: int | None) -> Preset:
 
 def _fast(backbone: Backbone, epochs: int | None) -> Preset:
     if backbone == Backbone.VAST:
-        return _vast(epochs, 60, min_iterations=3000, bpp=0.06, max_parameters=1_000_000)
+        return _vast(epochs, 20, min_iterations=2000, bpp=0.03, max_parameters=250_000)
     return Preset(_short_recipe(epochs, 20, min_iterations=1500), _narrow_design(backbone), bpp=0.125, encoder_width=16)
 
 
 def _medium(backbone: Backbone, epochs: int | None) -> Preset:
     if backbone == Backbone.VAST:
-        return _vast(epochs, 180, min_iterations=9000, bpp=0.06, max_parameters=3_000_000)
+        return _vast(epochs, 60, min_iterations=6000, bpp=0.04, max_parameters=1_000_000)
     return Preset(_short_recipe(epochs, 60, min_iterations=3000), _narrow_design(backbone), bpp=0.125, encoder_width=32)
 
 
 def _slow(backbone: Backbone, epochs: int | None) -> Preset:
     if backbone == Backbone.VAST:
-        return _vast(epochs, 500, min_iterations=20000, bpp=0.06, max_parameters=10_000_000)
+        return _vast(epochs, 200, min_iterations=20000, bpp=0.05, max_parameters=4_000_000)
     recipe = Recipe(epochs or 150, learning_rate=4e-3, beta2=0.99, warmup_ratio=0.3, rate=RateRecipe())
     return Preset(recipe, NetworkDesign.of_authors(backbone), bpp=0.125)
 
