@@ -95,8 +95,6 @@ def encode(
     device = resolve_device(config.device)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    # Gradients behind units that have gone silent are subnormal numbers, with which a CPU is ten times slower.
-    torch.set_flush_denormal(True)
     with ExitStack() as stack:
         video = source if isinstance(source, VideoSource) else stack.enter_context(open_source(source))
         _require_different_files(video.name, target, recon)

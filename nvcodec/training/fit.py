@@ -17,6 +17,7 @@ from nvcodec.training.losses import Loss, distortion
 from nvcodec.training.rate_term import RateRecipe, RateTerm
 from nvcodec.training.schedule import learning_rate_multiplier
 from nvcodec.training.steering import RateGoal
+from nvcodec.training.subnormals import subnormals_as_zero
 from nvcodec.training.window_model import WindowModel
 
 LOSS_MEMORY = 0.9
@@ -101,6 +102,7 @@ def joint_loss(
     return value * weight, mse
 
 
+@subnormals_as_zero()
 def fit(
     model: WindowModel,
     chunks: Sequence[ChunkFrames],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 
 import pytest
 import torch
@@ -226,3 +227,12 @@ def test_wide_layers_learn_slower_in_proportion_to_their_inputs() -> None:
         fan_in = 1 if len(tensor.shape) == 1 else math.prod(tensor.shape[1:])
         expected = moved[None][where] * min(1.0, 9 / fan_in)
         torch.testing.assert_close(moved[9][where], expected, rtol=1e-2, atol=1e-7)
+
+
+def test_subnormal_numbers_are_zero_only_while_training() -> None:
+    smallest = sys.float_info.min
+    seen: list[float] = []
+    model, chunks = make_model(Backbone.NERV, 0.0), make_chunks()
+    run_fit(model, chunks, ONE_STEP, on_progress=lambda progress: seen.append(smallest / 2))
+    assert seen == [0.0]
+    assert smallest / 2 > 0
