@@ -136,7 +136,8 @@ def test_everything_is_shared_where_the_size_is_given_or_small() -> None:
 def test_no_more_is_shared_than_keeps_the_network_within_the_preset_s_largest() -> None:
     most = EncoderConfig(preset="fast").resolved_preset().max_parameters
     kappas = []
-    for bpp in (0.1, 0.25, 0.35, 100.0):
+    whole = 3.5 * most / (FORMAT.width * FORMAT.height * sum(LENGTHS))  # bits per pixel of one such network
+    for bpp in (0.9 * whole, 1.8 * whole, 2.4 * whole, 100.0):
         config = EncoderConfig(preset="fast", bpp=bpp)
         kappas.append(window_kappa(config, FORMAT, LENGTHS))
         if 0 < kappas[-1] < 1:
