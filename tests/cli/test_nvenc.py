@@ -306,23 +306,23 @@ def test_what_is_left_is_touched_only_if_told(run_nvenc, source: Path, nvst: Pat
     assert_one_line(result.stderr, "--resume", "-y")
     result = run_nvenc(source, "-o", target, "--resume", "--kappa", "0.25")
     assert result.exit_code == 2
-    assert_one_line(result.stderr, "kappa", f"{name} was begun with the preset's, not 0.25")
+    assert_one_line(result.stderr, "kappa", f"{name} was begun with 0.5, not 0.25")
     assert os.listdir(tmp_path) == [name]
     assert (tmp_path / name).read_bytes() == left
-    result = run_nvenc(source, "-o", target, "--resume")
+    result = run_nvenc(source, "-o", target, "--kappa", "0.5", "--resume")
     assert result.exit_code == 0, result.output
     assert "window 0: taken over and verified" in result.stderr
     assert "window 1: written and verified" in result.stderr
     assert target.read_bytes() == nvst.read_bytes()
-    result = run_nvenc(source, "-o", target, "--resume")
+    result = run_nvenc(source, "-o", target, "--kappa", "0.5", "--resume")
     assert result.exit_code == 0
     assert result.stderr.startswith("nothing to do, the file is complete: 12 frames in 2 windows")
-    result = run_nvenc(source, "-o", target, "--resume", "--json")
+    result = run_nvenc(source, "-o", target, "--kappa", "0.5", "--resume", "--json")
     assert json.loads(result.stdout)["psnr_y"] is None
 
 
 def test_resume_with_nothing_there_begins(run_nvenc, source: Path, nvst: Path, tmp_path: Path) -> None:
-    assert run_nvenc(source, "-o", tmp_path / "a.nvst", "--resume").exit_code == 0
+    assert run_nvenc(source, "-o", tmp_path / "a.nvst", "--kappa", "0.5", "--resume").exit_code == 0
     assert (tmp_path / "a.nvst").read_bytes() == nvst.read_bytes()
 
 
@@ -364,3 +364,17 @@ def test_the_source_s_format_is_unchanged_by_the_presets(run_nvenc, source: Path
         assert run_nvenc(source, "-o", target, "--preset", preset, "--backbone", "hnerv").exit_code == 0
         with NvstReader(target) as reader, open_source(source) as video:
             assert reader.header.format == video.format
+
+
+def test_the_papers_preset_has_no_recipe_for_the_default_backbone(run_nvenc, source: Path, tmp_path: Path) -> None:
+    result = run_nvenc(source, "-o", tmp_path / "a.nvst", "--preset", "paper")
+    assert result.exit_code == 2
+    assert_one_line(result.stderr, "preset paper", "vast")
+    assert os.listdir(tmp_path) == []
+
+
+def test_kappa_auto_is_the_default(run_nvenc, source: Path, tmp_path: Path) -> None:
+    for name, options in (("a", ()), ("b", ("--kappa", "auto"))):
+        assert run_nvenc(source, "-o", tmp_path / f"{name}.nvst", *options).exit_code == 0
+    assert (tmp_path / "a.nvst").read_bytes() == (tmp_path / "b.nvst").read_bytes()
+    assert run_nvenc(source, "-o", tmp_path / "a.nvst", "--resume", "--kappa", "auto").exit_code == 0

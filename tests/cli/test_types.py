@@ -13,7 +13,7 @@ def test_kappa_is_a_fraction_or_chosen(text: str, value: float | None) -> None:
     assert Kappa().convert(text, None, None) == value
 
 
-@pytest.mark.parametrize("text", ["1.01", "-0.1", "nan", "inf", "Auto", "half", ""])
+@pytest.mark.parametrize("text", ["1.01", "-0.1", "inf", "Auto", "half", ""])
 def test_other_kappas_are_refused(text: str) -> None:
     with pytest.raises(click.BadParameter):
         Kappa().convert(text, None, None)

@@ -19,6 +19,9 @@ from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.pipeline import window_plan
 from nvcodec.encoder.progress import EncodeProgress, Stage
+from nvcodec.metrics import rgb_psnr
+from nvcodec.sharing.plans import share_last_layers
+from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.video.format import ChromaSubsampling, ColorRange, VideoFormat
 from nvcodec.video.frame import Frame
 from nvcodec.video.sink import open_sink
@@ -143,6 +146,26 @@ def test_the_achieved_kappa_is_stored_and_reported(tmp_path: Path, granularity: 
             assert abs(report.kappa - 0.4) <= largest_unit / window.mask.size
 
 
+@pytest.mark.parametrize("kappa", [0.0, 0.6, 1.0])
+def test_where_kappa_is_chosen_whole_tensors_are_shared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kappa: float
+) -> None:
+    monkeypatch.setattr("nvcodec.encoder.window_encoding.window_kappa", lambda *arguments: kappa)
+    settings = {"kappa": None, "granularity": MaskGranularity.WEIGHT}
+    encodes.tiny_encode(encodes.two_scene_clip(tmp_path), tmp_path / "a.nvst", settings=settings)
+    with NvstReader(tmp_path / "a.nvst") as reader:
+        window = reader.read_window(0)
+    assert window.header.granularity is MaskGranularity.TENSOR
+    np.testing.assert_array_equal(window.mask, share_last_layers(window.header.network, kappa))
+
+
+def test_a_window_of_one_chunk_shares_nothing(tmp_path: Path) -> None:
+    source = clips.write_clip(tmp_path / "in.mkv", num_frames=3)
+    for kappa in (None, 0.5, 1.0):
+        result = encodes.tiny_encode(source, tmp_path / f"{kappa}.nvst", settings={"kappa": kappa})
+        assert [window.kappa for window in result.windows] == [0]
+
+
 def test_the_report_is_what_the_file_holds(tmp_path: Path) -> None:
     target, source = tmp_path / "a.nvst", encodes.two_scene_clip(tmp_path)
     result = encodes.tiny_encode(source, target, recon=tmp_path / "recon.y4m")
@@ -157,6 +180,18 @@ def test_the_report_is_what_the_file_holds(tmp_path: Path) -> None:
         mse = np.mean((original.planes[0].astype(float) - decoded.planes[0]) ** 2)
         errors.append(10 * math.log10(255**2 / mse))
     assert result.psnr_y == pytest.approx(np.mean(errors), abs=1e-6)
+
+
+def test_the_quality_of_colours_outside_the_rgb_cube_is_that_of_what_is_shown(tmp_path: Path) -> None:
+    """The scenes' colours are so far outside that much of them is clipped; VAST gives them unclipped."""
+    source = encodes.two_scene_clip(tmp_path)
+    settings = {"backbone": Backbone.VAST, "epochs": 5}
+    result = encodes.tiny_encode(source, tmp_path / "a.nvst", settings=settings, recon=tmp_path / "recon.y4m")
+    shown = [
+        ChunkFrames.of(encodes.read_frames(path), clips.SMALL, encodes.CPU).rgb(torch.arange(12))
+        for path in (source, tmp_path / "recon.y4m")
+    ]
+    assert result.psnr_rgb == pytest.approx(np.mean(rgb_psnr(*shown)), abs=1e-3)
 
 
 def test_training_shows_in_the_decoded_frames(tmp_path: Path) -> None:

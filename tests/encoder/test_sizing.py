@@ -111,7 +111,7 @@ def test_the_target_of_a_window_is_the_user_s_rate_or_suits_the_network() -> Non
     embeddings = num_frames * spec.embedding_channels * spec.base_height * spec.base_width
     by_size = EncoderConfig(preset="fast")
     bits = target_bits(by_size, FORMAT, spec, LENGTHS, 1000, 9000)
-    assert bits == pytest.approx(4.3 * stored + 1.2 * embeddings + 9000)
+    assert bits == pytest.approx(3.5 * stored + 1.2 * embeddings + 9000)
 
 
 def test_kappa_is_the_user_s_else_the_preset_s() -> None:
@@ -136,11 +136,11 @@ def test_everything_is_shared_where_the_size_is_given_or_small() -> None:
 def test_no_more_is_shared_than_keeps_the_network_within_the_preset_s_largest() -> None:
     most = EncoderConfig(preset="fast").resolved_preset().max_parameters
     kappas = []
-    for bpp in (0.2, 0.4, 0.6, 0.8, 1.0, 100.0):
+    for bpp in (0.1, 0.25, 0.35, 100.0):
         config = EncoderConfig(preset="fast", bpp=bpp)
         kappas.append(window_kappa(config, FORMAT, LENGTHS))
         if 0 < kappas[-1] < 1:
-            assert window_network(config, FORMAT, LENGTHS).num_parameters == pytest.approx(most, rel=0.02)
+            assert window_network(config, FORMAT, LENGTHS).num_parameters == pytest.approx(most, rel=0.1)
     assert kappas == sorted(kappas, reverse=True)
     assert (kappas[0], kappas[-1]) == (1, 0)
     assert sum(0 < kappa < 1 for kappa in kappas) >= 2

@@ -151,8 +151,14 @@ def test_vast_works_at_half_size_with_a_grid_before_its_last_stage(
 
 
 def test_vast_counts_embeddings_and_grids_into_its_budget() -> None:
-    spec = solve_network(VAST, 320, 180, 40, 200_000)
+    spec = solve_network(dataclasses.replace(VAST, channel_multiple=1), 320, 180, 40, 200_000)
     assert spec.num_parameters + 40 * math.prod(spec.embedding_shape) == pytest.approx(200_000, rel=0.02)
+
+
+def test_vast_s_stages_have_multiples_of_8_channels() -> None:
+    for budget in (100_000, 200_000, 300_000):
+        spec = solve_network(VAST, 320, 180, 40, budget)
+        assert all(stage.channels % 8 == 0 for stage in spec.stages)
 
 
 def grids(**changes: object) -> list[int]:
@@ -244,6 +250,7 @@ def test_gray_networks_have_one_output() -> None:
         {"grid_channels": 8},
         {"grid_channels": -1},
         {"grid_ratio": -0.1},
+        {"channel_multiple": 0},
         {"min_pixels_per_position": 0},
     ],
 )

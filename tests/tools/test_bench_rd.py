@@ -178,7 +178,7 @@ def assert_decodes_from_last_keyframe(stream: Path) -> None:
 def test_our_own_encoder(run: Callable[[Point], list[Row]]) -> None:
     with encodes.tiny_presets():
         (row,) = run(OurPoint(Backbone.HNERV, 0.5, "draft", epochs=1, seed=0, interval=6, bpp=8.0))
-    assert row.curve == "nvcodec-hnerv-draft-1epochs-kappa0.5-seed0-k6"
+    assert row.curve == "nvcodec-hnerv-draft-1epochs-kappa-0.5-seed0-k6"
     assert row.num_keyframes == 2
     assert row.psnr_y > 5
     assert row.encoder.startswith("nvcodec ")
