@@ -53,13 +53,16 @@ def window_kappa(config: EncoderConfig, video_format: VideoFormat, chunk_lengths
     return min(max((num_chunks - volume) / (num_chunks - 1), 0.0), 1.0)
 
 
-def window_network(config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int]) -> NetworkSpec:
+def window_network(
+    config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int], kappa: float
+) -> NetworkSpec:
     """The network of a window's chunks: solved for the parameters, or the bits per pixel, that the user asks for.
 
     Args:
         config: the user's settings.
         video_format: format of the frames.
         chunk_lengths: frames of each chunk of the window.
+        kappa: fraction of the parameters that the chunks share.
 
     Raises:
         ConfigError: the smallest network is larger than what is asked for, or one so large takes too many operations.
@@ -71,12 +74,12 @@ def window_network(config: EncoderConfig, video_format: VideoFormat, chunk_lengt
     if config.num_parameters is not None:
         num_parameters = config.num_parameters
     elif config.bpp is not None:
-        num_parameters = _parameters_for(config.bpp, config, video_format, chunk_lengths)
+        num_parameters = _parameters_for(config.bpp, config, video_format, chunk_lengths, kappa)
     elif preset.num_parameters is not None:
         num_parameters = preset.num_parameters
     else:
         # Nobody asked for a size, so a small clip gets a network that can be watched and a large one that can be run.
-        wanted = _parameters_for(preset.bpp, config, video_format, chunk_lengths)
+        wanted = _parameters_for(preset.bpp, config, video_format, chunk_lengths, kappa)
         embeddings = _embedding_symbols(preset.design, video_format) * chunk_frames
         most = preset.max_parameters + embeddings
         num_parameters = max(min(wanted, most), budget_of_width(*frame, preset.min_channels, num_outputs))
@@ -122,9 +125,10 @@ def _coded_bits(preset: Preset) -> CodedBits:
     return QUANTIZED_AFTER_TRAINING if preset.recipe.rate is None else TRAINED_FOR_RATE
 
 
-def _parameters_for(bpp: float, config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int]) -> int:
+def _parameters_for(
+    bpp: float, config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int], kappa: float
+) -> int:
     """Parameters per chunk, embeddings included, whose coded size comes to ``bpp`` over the window."""
-    kappa = window_kappa(config, video_format, chunk_lengths)
     networks = kappa + len(chunk_lengths) * (1 - kappa)
     embeddings = _embedding_symbols(config.resolved_preset().design, video_format) * max(chunk_lengths)
     return int(_volume(bpp, config, video_format, chunk_lengths) / networks) + embeddings

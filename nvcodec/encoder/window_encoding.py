@@ -33,7 +33,7 @@ from nvcodec.encoder.quantization import (
 )
 from nvcodec.encoder.sizing import target_bits, window_kappa, window_network
 from nvcodec.sharing.fisher import empirical_fisher
-from nvcodec.sharing.plans import share_last_layers
+from nvcodec.sharing.plans import chunks_differ, share_last_layers
 from nvcodec.sharing.selection import select_mask
 from nvcodec.sharing.windows import Window
 from nvcodec.training.chunk_frames import ChunkFrames
@@ -94,15 +94,19 @@ def prepare_window(
     Each window has a generator of its own, so that its bytes do not depend on the windows before it.
     """
     preset = config.resolved_preset()
-    spec = window_network(config, stream.format, window.chunk_lengths)
+    chunks = tuple(ChunkFrames.of(frames, stream.format, device) for frames in window.chunks)
+    kappa = window_kappa(config, stream.format, window.chunk_lengths)
+    if not _is_kappa_given(config) and chunks_differ([chunk.planes[0] for chunk in chunks], stream.format.bit_depth):
+        kappa = 0.0
+    spec = window_network(config, stream.format, window.chunk_lengths, kappa)
     generator = torch.Generator().manual_seed(config.seed + window_idx)
     return WindowJob(
         window_idx=window_idx,
         first_frame=first_frame,
         spec=spec,
-        kappa=window_kappa(config, stream.format, window.chunk_lengths),
+        kappa=kappa,
         granularity=config.granularity if _is_kappa_given(config) else MaskGranularity.TENSOR,
-        chunks=tuple(ChunkFrames.of(frames, stream.format, device) for frames in window.chunks),
+        chunks=chunks,
         pts=tuple(tuple(frame.pts for frame in frames) for frames in window.chunks),
         durations=tuple(tuple(frame.duration for frame in frames) for frames in window.chunks),
         time_base=stream.time_base,

@@ -29,7 +29,8 @@ def network(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nvcodec.encoder.config.PRESETS", {"draft": preset})
-        return window_network(encodes.config(**settings), video_format, lengths)
+        config = encodes.config(**settings)
+        return window_network(config, video_format, lengths, window_kappa(config, video_format, lengths))
 
 
 def coded_parameters(spec: NetworkSpec, lengths: tuple[int, ...] = LENGTHS) -> int:
@@ -88,14 +89,14 @@ def test_too_few_parameters_are_refused_with_the_least() -> None:
 @pytest.mark.parametrize("preset", list(PRESETS))
 def test_every_preset_has_a_network_for_every_size(preset: str, size: tuple[int, int], backbone: Backbone) -> None:
     config = EncoderConfig(preset=preset, backbone=backbone)
-    spec = window_network(config, VideoFormat(*size), (60, 60))
+    spec = window_network(config, VideoFormat(*size), (60, 60), 0.5)
     assert spec.macs_per_frame <= MAX_MACS_PER_PIXEL * spec.coded_width * spec.coded_height
     assert spec.base_channels >= 4
 
 
 def test_networks_that_take_too_long_per_pixel_are_refused() -> None:
     with pytest.raises(ConfigError, match="multiply-accumulates per pixel"):
-        window_network(EncoderConfig(Backbone.HNERV, preset="slow", num_parameters=30_000_000), FORMAT, LENGTHS)
+        window_network(EncoderConfig(Backbone.HNERV, preset="slow", num_parameters=30_000_000), FORMAT, LENGTHS, 0.5)
 
 
 def test_what_trains_for_the_rate_affords_larger_networks() -> None:
@@ -141,7 +142,7 @@ def test_no_more_is_shared_than_keeps_the_network_within_the_preset_s_largest() 
         config = EncoderConfig(preset="fast", bpp=bpp)
         kappas.append(window_kappa(config, FORMAT, LENGTHS))
         if 0 < kappas[-1] < 1:
-            assert window_network(config, FORMAT, LENGTHS).num_parameters == pytest.approx(most, rel=0.1)
+            assert window_network(config, FORMAT, LENGTHS, kappas[-1]).num_parameters == pytest.approx(most, rel=0.1)
     assert kappas == sorted(kappas, reverse=True)
     assert (kappas[0], kappas[-1]) == (1, 0)
     assert sum(0 < kappa < 1 for kappa in kappas) >= 2

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nvcodec.bitstream import MaskGranularity, unit_indices
 from nvcodec.bitstream.network_spec import Backbone
-from nvcodec.sharing.plans import share_last_layers
+from nvcodec.sharing.plans import chunks_differ, share_last_layers
 from tests import encodes
 
 SPECS = {backbone: encodes.tiny_spec(backbone) for backbone in Backbone}
@@ -43,3 +44,19 @@ def test_whole_tensors_are_shared_from_the_last_on_and_kappa_is_met_to_within_ha
 def test_more_kappa_keeps_what_was_shared(backbone: Backbone, kappas: tuple[float, float]) -> None:
     less, more = (share_last_layers(SPECS[backbone], kappa) for kappa in sorted(kappas))
     assert not (less & ~more).any()
+
+
+@pytest.mark.parametrize(("bit_depth", "dtype"), [(8, torch.uint8), (10, torch.uint16)])
+def test_chunks_differ_by_their_mean_pictures_and_not_by_their_motion(bit_depth: int, dtype: torch.dtype) -> None:
+    scale = 2 ** (bit_depth - 8)
+    ramp = torch.arange(64).repeat(48, 1)
+
+    def chunk(brightness: int, motion: int) -> torch.Tensor:
+        frames = [torch.roll(ramp, motion * frame, dims=1) + brightness for frame in range(8)]
+        return (torch.stack(frames) * scale).to(dtype)
+
+    assert not chunks_differ([chunk(50, 0)], bit_depth)
+    assert not chunks_differ([chunk(50, 0), chunk(51, 0)], bit_depth)
+    assert not chunks_differ([chunk(50, 5), chunk(60, 5)], bit_depth)
+    assert chunks_differ([chunk(50, 0), chunk(60, 0)], bit_depth)
+    assert chunks_differ([chunk(0, 5), chunk(150, 5)], bit_depth)

@@ -235,5 +235,6 @@ def test_every_size_of_a_set_has_a_network(name: str) -> None:
     lengths = [bench.interval] * (bench.num_frames // bench.interval)
     for point in bench.points((OURS,)):
         assert isinstance(point, OurPoint)
-        spec = window_network(point.config(), VideoFormat(bench.max_width, bench.max_height), lengths)
+        kappa = 1.0 if point.kappa is None else point.kappa
+        spec = window_network(point.config(), VideoFormat(bench.max_width, bench.max_height), lengths, kappa)
         assert spec.num_parameters > 0
