@@ -45,12 +45,12 @@ def test_a_row_that_is_there_is_not_encoded_again(tmp_path: Path, monkeypatch: p
         "--targets",
         "bpp=8",
     ]
-    monkeypatch.setattr(sys, "argv", [*arguments, "--epochs", "1", "--variants", "base", "kappa-0"])
+    monkeypatch.setattr(sys, "argv", [*arguments, "--epochs", "1", "--variants", "kappa-0.5", "kappa-0"])
     assert ablate.main() == 0
     before = table.read_bytes()
     assert ablate.main() == 0
     assert table.read_bytes() == before
     rows = list(csv.DictReader(before.decode().splitlines()))
-    assert [row["variant"] for row in rows] == ["base", "kappa-0"]
-    assert [float(row["kappa"]) for row in rows] == [1, 0]
+    assert [row["variant"] for row in rows] == ["kappa-0.5", "kappa-0"]
+    assert [float(row["kappa"]) for row in rows] == [pytest.approx(0.5, abs=0.05), 0]
     assert all(float(row["psnr_y"]) > 5 for row in rows)

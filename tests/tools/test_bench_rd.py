@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from nvcodec.bitstream.network_spec import Backbone
-from nvcodec.encoder.sizing import window_network
+from nvcodec.encoder.sizing import window_kappa, window_network
 from nvcodec.errors import ConfigError, InputError
 from nvcodec.video.format import ChromaSubsampling, VideoFormat
 from nvcodec.video.frame import Frame
@@ -235,6 +235,6 @@ def test_every_size_of_a_set_has_a_network(name: str) -> None:
     lengths = [bench.interval] * (bench.num_frames // bench.interval)
     for point in bench.points((OURS,)):
         assert isinstance(point, OurPoint)
-        kappa = 1.0 if point.kappa is None else point.kappa
-        spec = window_network(point.config(), VideoFormat(bench.max_width, bench.max_height), lengths, kappa)
+        place = point.config(), VideoFormat(bench.max_width, bench.max_height), lengths
+        spec = window_network(*place, window_kappa(*place))
         assert spec.num_parameters > 0
