@@ -10,7 +10,7 @@ from nvcodec.bitstream.steps import MAX_STEP_SHIFT, MIN_STEP_SHIFT, NUM_STEPS
 from nvcodec.video.format import ChromaSubsampling, ColorRange
 
 MAJOR_VERSION = 0
-MINOR_VERSION = 3
+MINOR_VERSION = 4
 """While the major version is 0 this is the number of the draft, and a reader accepts no other."""
 
 MAGIC = int.from_bytes(b"\x89NVST\r\n\x1a", "little")
@@ -156,11 +156,12 @@ NETWORK = Record(
         Field("pe_levels", "u8", "levels of the positional encoding, L", 0, 128),
         Field("pe_base_num", "u8", "base of the positional encoding, numerator", 1),
         Field("pe_base_den", "u8", "denominator", 1),
-        Field("reserved", "u8", "", 0, 0),
+        Field("texture_channels", "u8", "VAST: channels of the texture; 0 none", 0, 16),
         Field("stem_width", "u16", "NeRV, E-NeRV: hidden width of the time MLP", 0, 4096),
         Field("token_width", "u16", "E-NeRV: width of the transformer", 0, 4096),
         Field("modulation_width", "u16", "E-NeRV: width of the time modulation", 0, 4096),
         Field("feedforward_width", "u16", "E-NeRV: hidden width of the transformer's MLPs", 0, 4096),
+        Field("texture_margin", "u16", "VAST: pixels of the texture beyond each side of the frame", 0, 1024),
         Array("stage_strides", "u8", "num_stages", "", 1, 8),
         Array("stage_kernels", "u8", "num_stages", "1, 3, 5 or 7", 1, 7),
         Array("stage_channels", "u16", "num_stages", "", 1, 4096),

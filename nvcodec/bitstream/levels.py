@@ -12,6 +12,7 @@ from nvcodec.bitstream.network_spec import (
     ENERV_FIRST_HEADS,
     ENERV_HEAD_WIDTH,
     ENERV_SECOND_HEADS,
+    MOTION_CHANNELS,
     Backbone,
     NetworkSpec,
 )
@@ -107,8 +108,9 @@ def file_level(level_idx: Iterable[int]) -> int:
 def window_memory(network: NetworkSpec, chunk_frames: int) -> int:
     """Bytes for one chunk of a window: its parameters, its embeddings and the activations of one frame.
 
-    The activations are all layers' outputs for one frame, those that a grid is put behind once more with it, and the
-    largest of them twice more: before and after its layer at once.
+    The activations are all layers' outputs for one frame, those that a grid or the moved texture is put behind once
+    more with it, the texture's motion and the moved texture, and the largest of them twice more: before and after its
+    layer at once.
     """
     positions = network.base_height * network.base_width
     values = [network.base_channels * positions, math.prod(network.output_shape)]
@@ -127,6 +129,10 @@ def window_memory(network: NetworkSpec, chunk_frames: int) -> int:
         channels = stage.channels
         positions *= stage.stride**2
         values.append(stage.channels * positions)
+    if network.texture_channels:
+        pixels = network.coded_height * network.coded_width
+        values += [MOTION_CHANNELS * pixels, network.texture_channels * pixels]
+        values.append(channels * positions + network.texture_channels * pixels)
     return (
         BYTES_PER_PARAMETER * network.num_parameters
         + BYTES_PER_EMBEDDING_VALUE * embedding_values

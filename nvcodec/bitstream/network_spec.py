@@ -25,6 +25,10 @@ MAX_MACS_PER_PIXEL = 256 * 1024
 VAST_BLOCK = 2
 """Side, in pixels, of the block whose samples VAST gives at one position."""
 VAST_OUTPUTS = (4, 6, 8, 12)
+MOTION_CHANNELS = 2
+"""Channels of an embedding, its last, that move the texture: to the right and down."""
+TEXTURE_TAPS = 16
+"""Samples of the texture that one sample of it, moved, is interpolated from."""
 
 
 class Backbone(enum.IntEnum):
@@ -139,6 +143,9 @@ class NetworkSpec:
         token_width: width of E-NeRV's transformer.
         modulation_width: width of E-NeRV's time modulation.
         feedforward_width: hidden width of E-NeRV's transformer MLPs.
+        texture_channels: channels of VAST's texture, which each frame shows moved; 0 if there is none. With one, the
+            last two channels of the embedding are its motion.
+        texture_margin: pixels by which the texture exceeds the coded size on each side.
     """
 
     backbone: Backbone
@@ -158,6 +165,8 @@ class NetworkSpec:
     token_width: int = 0
     modulation_width: int = 0
     feedforward_width: int = 0
+    texture_channels: int = 0
+    texture_margin: int = 0
 
     def validate(self) -> None:
         """Check every field against the specification; the only place that does.
@@ -181,9 +190,12 @@ class NetworkSpec:
             if self.backbone != Backbone.VAST:
                 self._require(stage.grid_channels == 0, "stage grid channels", stage.grid_channels, self._unused)
         self._require(self.head_kernel in (1, 3, 5, 7), "head_kernel", self.head_kernel, "1, 3, 5 or 7")
+        self._require_range("texture_channels", self.texture_channels, 0, 16 if self.backbone == Backbone.VAST else 0)
+        self._require_range("texture_margin", self.texture_margin, 0, 1024 if self.texture_channels else 0)
         if self.backbone.has_embedding:
             self._require_range("embedding_channels", self.embedding_channels, 1, 256)
             self._require_unused("pe_levels", "stem_width")
+            self._require_range("embedding_channels less motion", self.num_features, 1, 256)
         else:
             self._require_unused("embedding_channels")
             self._require_range("pe_levels", self.pe_levels, 1, 128)
@@ -213,6 +225,17 @@ class NetworkSpec:
     def embedding_shape(self) -> tuple[int, int, int]:
         """Shape (channels, height, width) of one frame's embedding."""
         return self.embedding_channels, self.base_height, self.base_width
+
+    @property
+    def num_features(self) -> int:
+        """Channels of the embedding that the stem sees: all but motion."""
+        return self.embedding_channels - (MOTION_CHANNELS if self.texture_channels else 0)
+
+    @property
+    def texture_shape(self) -> tuple[int, int, int]:
+        """Shape (channels, height, width) of the texture."""
+        margins = 2 * self.texture_margin
+        return self.texture_channels, self.coded_height + margins, self.coded_width + margins
 
     @property
     def scale(self) -> int:
@@ -249,7 +272,10 @@ class NetworkSpec:
 
     @cached_property
     def macs_per_frame(self) -> int:
-        """Multiply-accumulates to reconstruct one frame: convolutions, linear layers and attention products."""
+        """Multiply-accumulates to reconstruct one frame.
+
+        Of convolutions, linear layers, attention products and the interpolation of the moved texture.
+        """
         height, width = self.base_height, self.base_width
         positions = height * width
         evaluations = {"trans1": positions, "trans2": positions, "stem_xy": positions, "to_base": positions}
@@ -270,6 +296,7 @@ class NetworkSpec:
                 macs += tensor.size * (grid if tensor.kind == TensorKind.CONV else 1)
             height, width = height * stage.stride, width * stage.stride
         head = next(tensor for tensor in self.layout if tensor.name == "head.weight")
+        macs += TEXTURE_TAPS * self.texture_channels * self.coded_height * self.coded_width
         return macs + head.size * height * width
 
     def _require(self, condition: bool, name: str, value: object, allowed: str) -> None:
@@ -321,7 +348,7 @@ def _nerv_layout(spec: NetworkSpec, tensors: _LayoutBuilder) -> None:
 
 
 def _hnerv_layout(spec: NetworkSpec, tensors: _LayoutBuilder) -> None:
-    tensors.conv("stem", spec.embedding_channels, spec.base_channels, kernel=1)
+    tensors.conv("stem", spec.num_features, spec.base_channels, kernel=1)
     _stages_and_head(spec, tensors)
 
 
@@ -356,6 +383,9 @@ def _stages_and_head(spec: NetworkSpec, tensors: _LayoutBuilder) -> None:
         else:
             tensors.conv(f"stages.{idx}.conv", channels, stage.channels * stage.stride**2, stage.kernel)
         channels, height, width = stage.channels, height * stage.stride, width * stage.stride
+    if spec.texture_channels:
+        tensors.grid("texture", *spec.texture_shape)
+        channels += spec.texture_channels * VAST_BLOCK**2
     tensors.conv("head", channels, spec.num_outputs, spec.head_kernel)
 
 

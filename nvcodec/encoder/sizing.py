@@ -32,6 +32,9 @@ QUANTIZED_AFTER_TRAINING = CodedBits(6.2, 1.5)
 # Chosen: what training is steered to where the user names no rate. Larger networks of fewer bits each are better still,
 # and take longer.
 TRAINED_FOR_RATE = CodedBits(3.5, 1.2)
+# Bits of a texture's sample relative to those of a parameter, and most of what is not embeddings that may go into it.
+TEXTURE_BITS = 0.5
+TEXTURE_SHARE = 0.6
 # Of the base grid; a network that is narrower shows next to nothing.
 LEAST_CHANNELS = 6
 
@@ -53,8 +56,30 @@ def window_kappa(config: EncoderConfig, video_format: VideoFormat, chunk_lengths
     return min(max((num_chunks - volume) / (num_chunks - 1), 0.0), 1.0)
 
 
+def has_texture(config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int], kappa: float) -> bool:
+    """Whether the networks of a window are to have a texture: if it leaves room for the rest.
+
+    Where a part of the parameters is shared, there is none: it would go to one side as a whole.
+    """
+    preset = config.resolved_preset()
+    if not preset.design.texture_channels or 0 < kappa < 1:
+        return False
+    textures = 1 if kappa == 1 else len(chunk_lengths)
+    samples = preset.design.texture_channels * video_format.width * video_format.height
+    num_parameters = config.num_parameters or (preset.num_parameters if config.bpp is None else None)
+    if num_parameters is not None:
+        embeddings = _embedding_symbols(preset.design, video_format) * max(chunk_lengths)
+        return samples <= TEXTURE_SHARE * (num_parameters - embeddings)
+    volume = _volume(config.bpp or preset.bpp, config, video_format, chunk_lengths)
+    return TEXTURE_BITS * textures * samples <= TEXTURE_SHARE * volume
+
+
 def window_network(
-    config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int], kappa: float
+    config: EncoderConfig,
+    video_format: VideoFormat,
+    chunk_lengths: Sequence[int],
+    kappa: float,
+    texture_margin: int | None = None,
 ) -> NetworkSpec:
     """The network of a window's chunks: solved for the parameters, or the bits per pixel, that the user asks for.
 
@@ -63,6 +88,7 @@ def window_network(
         video_format: format of the frames.
         chunk_lengths: frames of each chunk of the window.
         kappa: fraction of the parameters that the chunks share.
+        texture_margin: pixels of the texture beyond each side of the frame; None: without a texture.
 
     Raises:
         ConfigError: the smallest network is larger than what is asked for, or one so large takes too many operations.
@@ -70,23 +96,26 @@ def window_network(
     preset = config.resolved_preset()
     chunk_frames = max(chunk_lengths)
     frame = (preset.design, video_format.width, video_format.height, chunk_frames)
-    num_outputs = preset.design.backbone.num_outputs(video_format)
+    kind = (preset.design.backbone.num_outputs(video_format), texture_margin)
+    texture = 0 if texture_margin is None else _texture_samples(preset.design, video_format, texture_margin)
+    # What a texture's samples are counted as too many, where they are counted as parameters.
+    texture_excess = int((1 - TEXTURE_BITS) * texture)
     if config.num_parameters is not None:
         num_parameters = config.num_parameters
     elif config.bpp is not None:
-        num_parameters = _parameters_for(config.bpp, config, video_format, chunk_lengths, kappa)
+        num_parameters = _parameters_for(config.bpp, config, video_format, chunk_lengths, kappa) + texture_excess
     elif preset.num_parameters is not None:
         num_parameters = preset.num_parameters
     else:
         # Nobody asked for a size, so a small clip gets a network that can be watched and a large one that can be run.
-        wanted = _parameters_for(preset.bpp, config, video_format, chunk_lengths, kappa)
+        wanted = _parameters_for(preset.bpp, config, video_format, chunk_lengths, kappa) + texture_excess
         embeddings = _embedding_symbols(preset.design, video_format) * chunk_frames
-        most = preset.max_parameters + embeddings
-        num_parameters = max(min(wanted, most), budget_of_width(*frame, preset.min_channels, num_outputs))
+        most = preset.max_parameters + embeddings + texture
+        num_parameters = max(min(wanted, most), budget_of_width(*frame, preset.min_channels, *kind))
     if config.num_parameters is None and preset.recipe.rate is not None:
         # Training can make a network's bits fewer than its size says.
-        num_parameters = max(num_parameters, budget_of_width(*frame, LEAST_CHANNELS, num_outputs))
-    spec = solve_network(*frame, num_parameters, num_outputs)
+        num_parameters = max(num_parameters, budget_of_width(*frame, LEAST_CHANNELS, *kind))
+    spec = solve_network(*frame, num_parameters, *kind)
     macs_per_pixel = spec.macs_per_frame / (spec.coded_width * spec.coded_height)
     if macs_per_pixel > MAX_MACS_PER_PIXEL:
         reason = f"{num_parameters} parameters per chunk take {macs_per_pixel:.0f} multiply-accumulates per pixel"
@@ -116,9 +145,11 @@ def target_bits(
     if config.bpp is not None:
         return config.bpp * num_frames * video_format.width * video_format.height
     stored = num_shared + num_chunks * (spec.num_parameters - num_shared)
+    textures = 1 if num_shared else num_chunks
+    excess = (1 - TEXTURE_BITS) * textures * math.prod(spec.texture_shape)
     symbols = num_frames * math.prod(spec.embedding_shape)
     coded = _coded_bits(config.resolved_preset())
-    return coded.per_parameter * stored + coded.per_embedding_symbol * symbols + fixed_bits
+    return coded.per_parameter * (stored - excess) + coded.per_embedding_symbol * symbols + fixed_bits
 
 
 def _coded_bits(preset: Preset) -> CodedBits:
@@ -141,6 +172,13 @@ def _volume(bpp: float, config: EncoderConfig, video_format: VideoFormat, chunk_
     bits = bpp * num_frames * video_format.width * video_format.height
     bits -= coded.per_embedding_symbol * _embedding_symbols(preset.design, video_format) * num_frames
     return bits / coded.per_parameter
+
+
+def _texture_samples(design: NetworkDesign, video_format: VideoFormat, margin: int) -> int:
+    """Samples of a texture."""
+    grid = base_grid(video_format.width, video_format.height, design)
+    scale = math.prod(grid.strides) * design.backbone.block_side
+    return design.texture_channels * (grid.width * scale + 2 * margin) * (grid.height * scale + 2 * margin)
 
 
 def _embedding_symbols(design: NetworkDesign, video_format: VideoFormat) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -31,7 +32,7 @@ from nvcodec.encoder.quantization import (
     quantize_parameters,
     trained_symbols,
 )
-from nvcodec.encoder.sizing import target_bits, window_kappa, window_network
+from nvcodec.encoder.sizing import has_texture, target_bits, window_kappa, window_network
 from nvcodec.sharing.fisher import empirical_fisher
 from nvcodec.sharing.plans import chunks_differ, share_last_layers
 from nvcodec.sharing.selection import select_mask
@@ -39,8 +40,15 @@ from nvcodec.sharing.windows import Window
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.fit import FitProgress, fit, seconds_per_epoch
 from nvcodec.training.losses import Loss, distortion
+from nvcodec.training.motion import global_motion
 from nvcodec.training.steering import RateGoal
 from nvcodec.training.window_model import WindowModel
+from nvcodec.video.format import VideoFormat
+
+# The shorter side of a frame over the widest margin of its texture.
+MARGIN_RATIO = 4
+# Pixels off the middle of the texture; what moves less is kept in fewer bits by a coarse grid than by a texture.
+LEAST_MOTION = 0.5
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,11 @@ def prepare_window(
     kappa = window_kappa(config, stream.format, window.chunk_lengths)
     if not _is_kappa_given(config) and chunks_differ([chunk.planes[0] for chunk in chunks], stream.format.bit_depth):
         kappa = 0.0
-    spec = window_network(config, stream.format, window.chunk_lengths, kappa)
+    motion: list[Tensor] = []
+    if has_texture(config, stream.format, window.chunk_lengths, kappa):
+        motion = _motion(chunks, kappa)
+    margin = _texture_margin(motion, stream.format)
+    spec = window_network(config, stream.format, window.chunk_lengths, kappa, margin)
     generator = torch.Generator().manual_seed(config.seed + window_idx)
     return WindowJob(
         window_idx=window_idx,
@@ -111,7 +123,12 @@ def prepare_window(
         durations=tuple(tuple(frame.duration for frame in frames) for frames in window.chunks),
         time_base=stream.time_base,
         model=WindowModel(
-            spec, window.chunk_lengths, generator=generator, device=device, encoder_width=preset.encoder_width
+            spec,
+            window.chunk_lengths,
+            generator=generator,
+            device=device,
+            encoder_width=preset.encoder_width,
+            motion=motion,
         ),
         generator=generator,
     )
@@ -231,6 +248,22 @@ def _bytes_of_zeros(job: WindowJob, config: EncoderConfig, stream: StreamHeader,
     writer.write_window(*_window_content(alone, config, quantized))
     writer.finish(is_complete=True)
     return file.tell()
+
+
+def _motion(chunks: Sequence[ChunkFrames], kappa: float) -> list[Tensor]:
+    """Per chunk (T, 2) displacements of its frames on the texture, which all share or of which each has its own."""
+    planes, bit_depth = [chunk.planes[0] for chunk in chunks], chunks[0].format.bit_depth
+    if kappa:
+        return global_motion(planes, bit_depth)
+    return [displacements for plane in planes for displacements in global_motion([plane], bit_depth)]
+
+
+def _texture_margin(motion: Sequence[Tensor], video_format: VideoFormat) -> int | None:
+    """Pixels of the texture beyond each side of the frame, None if nothing moves enough to have one."""
+    largest = max((float(displacements.abs().max()) for displacements in motion), default=0.0)
+    if largest < LEAST_MOTION:
+        return None
+    return min(math.ceil(largest), min(video_format.width, video_format.height) // MARGIN_RATIO)
 
 
 def _mask_needs_information(job: WindowJob, config: EncoderConfig) -> bool:

@@ -77,6 +77,7 @@ class NetworkDesign:
         grid_channels: most channels of VAST's grid. It lies before the last stage that upsamples, or as near to that
             as at least half of them fit.
         grid_ratio: most parameters of the grid, relative to all others of the network.
+        texture_channels: of VAST's texture, where it has one. A network with a texture has no grid.
         stem_width: hidden width of the time MLP (NeRV, E-NeRV).
         pe_levels: levels of the positional encoding (NeRV, E-NeRV); its base is 1.25.
         token_width, modulation_width, feedforward_width: E-NeRV's inner widths.
@@ -98,6 +99,7 @@ class NetworkDesign:
     embedding_channels: int = 0
     grid_channels: int = 0
     grid_ratio: float = math.inf
+    texture_channels: int = 0
     stem_width: int = 0
     pe_levels: int = 0
     token_width: int = 0
@@ -138,6 +140,7 @@ class NetworkDesign:
                 embedding_channels=16,
                 grid_channels=8,
                 grid_ratio=0.4,
+                texture_channels=1,
                 min_pixels_per_position=2500,
             )
         nerv = cls(

@@ -6,7 +6,7 @@ import bisect
 import dataclasses
 import math
 
-from nvcodec.bitstream.network_spec import ENERV_BOTTLENECK, Backbone, NetworkSpec
+from nvcodec.bitstream.network_spec import ENERV_BOTTLENECK, MOTION_CHANNELS, Backbone, NetworkSpec
 from nvcodec.errors import ConfigError, MalformedError
 from nvcodec.networks.design import MAX_CHANNELS, NetworkDesign, base_grid
 from nvcodec.video.format import VideoFormat
@@ -19,6 +19,7 @@ def solve_network(
     num_frames: int,
     num_parameters: int,
     num_outputs: int | None = None,
+    texture_margin: int | None = None,
 ) -> NetworkSpec:
     """Solve a design for a chunk's parameter budget.
 
@@ -32,6 +33,7 @@ def solve_network(
         num_frames: frames of the chunk, each with an embedding (HNeRV, VAST).
         num_parameters: budget of one chunk: network parameters and embeddings.
         num_outputs: ``Backbone.num_outputs`` of the frames' format; None: of YUV420.
+        texture_margin: pixels of the texture beyond each side of the frame; None: without a texture.
 
     Returns:
         A valid spec whose coded size covers the frame.
@@ -40,7 +42,7 @@ def solve_network(
         ConfigError: the budget is too small or too large (the message says the limit), or the design is not valid.
     """
     design.validate()
-    solver = _Solver(design, width, height, num_frames, num_outputs)
+    solver = _Solver(design, width, height, num_frames, num_outputs, texture_margin)
     return solver.solve(num_parameters)
 
 
@@ -51,25 +53,35 @@ def budget_of_width(
     num_frames: int,
     base_channels: int,
     num_outputs: int | None = None,
+    texture_margin: int | None = None,
 ) -> int:
     """Parameters of one chunk, embeddings included, of the design's network with ``base_channels``.
 
     The other way round than :func:`solve_network`, whose arguments these are.
     """
     design.validate()
-    return _Solver(design, width, height, num_frames, num_outputs).total_parameters(base_channels)
+    solver = _Solver(design, width, height, num_frames, num_outputs, texture_margin)
+    return solver.total_parameters(base_channels)
 
 
 class _Solver:
     """Specs of one design, frame size and chunk length, by their base width."""
 
     def __init__(
-        self, design: NetworkDesign, width: int, height: int, num_frames: int, num_outputs: int | None
+        self,
+        design: NetworkDesign,
+        width: int,
+        height: int,
+        num_frames: int,
+        num_outputs: int | None,
+        texture_margin: int | None,
     ) -> None:
         self._design = design
         self._num_outputs = num_outputs or design.backbone.num_outputs(VideoFormat(width, height))
         self._base = base_grid(width, height, design)
-        self._embedding_parameters = design.embedding_channels * self._base.height * self._base.width * num_frames
+        self._texture_margin = texture_margin
+        self._embedding_channels = design.embedding_channels + (0 if texture_margin is None else MOTION_CHANNELS)
+        self._embedding_parameters = self._embedding_channels * self._base.height * self._base.width * num_frames
         # E-NeRV's first stage narrows to a quarter of the base width, so there must be a quarter.
         self._min_channels = ENERV_BOTTLENECK if design.backbone == Backbone.ENERV else 1
         self._max_channels = int(MAX_CHANNELS / design.expansion)
@@ -125,13 +137,17 @@ class _Solver:
             activation=design.activation,
             output_activation=design.output_activation,
             num_outputs=self._num_outputs,
-            embedding_channels=design.embedding_channels,
+            embedding_channels=self._embedding_channels,
             pe_levels=design.pe_levels,
             stem_width=design.stem_width,
             token_width=design.token_width,
             modulation_width=design.modulation_width,
             feedforward_width=design.feedforward_width,
         )
+        if self._texture_margin is not None:
+            return dataclasses.replace(
+                spec, texture_channels=design.texture_channels, texture_margin=self._texture_margin
+            )
         return self._with_grid(spec) if design.grid_channels else spec
 
     def _with_grid(self, spec: NetworkSpec) -> NetworkSpec:

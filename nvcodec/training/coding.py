@@ -64,7 +64,8 @@ class Coding:
         by_tensor = torch.split(torch.stack(list(thetas)).detach(), self._sizes, dim=1)
         deviations = [_deviation(values) for values in by_tensor]
         self.log_steps = _log_steps(deviations, initial_step, device)
-        self.log_embedding_steps = _log_steps([_deviation(e.detach()) for e in self.embeddings], initial_step, device)
+        features = [values.detach()[:, : spec.num_features] for values in self.embeddings]
+        self.log_embedding_steps = _log_steps([_deviation(values) for values in features], initial_step, device)
         self.step_idx: tuple[int, ...] = ()
         self.embedding_step_idx: tuple[int, ...] = ()
         self._shared_places, self._own_places = (torch.nonzero(where).squeeze(1) for where in (mask, ~mask))

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from nvcodec.bitstream.network_spec import Backbone, NetworkSpec
 from nvcodec.networks import build_network, initial_parameters, time_encoding
+from nvcodec.networks.vast import MOTION_UNIT
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.coding import Coding
 from nvcodec.training.embedding_encoder import EmbeddingEncoder
@@ -47,7 +48,18 @@ class WindowModel:
         generator: torch.Generator,
         device: torch.device,
         encoder_width: int,
+        motion: Sequence[Tensor] = (),
     ) -> None:
+        """Draw the initial parameters, the same for all chunks.
+
+        Args:
+            spec: the network of every chunk.
+            chunk_lengths: frames of each chunk.
+            generator: of everything random.
+            device: where to train.
+            encoder_width: channels of the embedding encoders (HNeRV).
+            motion: per chunk (T, 2) pixels by which its frames lie off the middle of the texture, if there is one.
+        """
         self.spec = spec
         self.device = device
         self.chunk_lengths = tuple(chunk_lengths)
@@ -61,7 +73,7 @@ class WindowModel:
         self.free_embeddings: list[Tensor] = []
         self.coding: Coding | None = None
         if spec.backbone == Backbone.VAST:
-            self.free_embeddings = _initial_embeddings(spec, chunk_lengths, generator, device)
+            self.free_embeddings = _initial_embeddings(spec, chunk_lengths, motion, generator, device)
         elif spec.has_embedding:
             first = EmbeddingEncoder(spec, width=encoder_width, generator=generator).to(device)
             self.encoders = [first, *(copy.deepcopy(first) for _ in chunk_lengths[1:])]
@@ -159,13 +171,20 @@ class WindowModel:
 
 
 def _initial_embeddings(
-    spec: NetworkSpec, chunk_lengths: Sequence[int], generator: torch.Generator, device: torch.device
+    spec: NetworkSpec,
+    chunk_lengths: Sequence[int],
+    motion: Sequence[Tensor],
+    generator: torch.Generator,
+    device: torch.device,
 ) -> list[Tensor]:
-    """Per chunk (T, C, h, w): nearly equal, as frames of a chunk are."""
+    """Per chunk (T, C, h, w): nearly equal, as frames of a chunk are, but for the motion."""
     common = torch.randn(spec.embedding_shape, generator=generator)
     embeddings = []
-    for length in chunk_lengths:
+    for chunk_idx, length in enumerate(chunk_lengths):
         of_frames = torch.randn(length, *spec.embedding_shape, generator=generator)
         values = EMBEDDING_STD * (common + FRAME_STD_RATIO * of_frames)
+        if spec.texture_channels:
+            bound = float(spec.texture_margin)
+            values[:, spec.num_features :] = motion[chunk_idx].clamp(-bound, bound)[:, :, None, None] / MOTION_UNIT
         embeddings.append(values.to(device).requires_grad_())
     return embeddings

@@ -81,8 +81,8 @@ def layers_before_the_stages(spec: Spec) -> list[Layer]:
             Layer("stem.1", shape, 1, num_positions=num_positions),
         ]
     if spec.backbone in (HNERV, VAST):
-        # "stem convolution 1 x 1, embedding_channels → C(0)"
-        return [conv("stem", spec.embedding_channels, spec.base_channels, 1, num_positions)]
+        # "stem convolution 1 x 1, F → C(0)"
+        return [conv("stem", spec.num_features, spec.base_channels, 1, num_positions)]
     # "stem_t.0 linear 2L → stem_width; stem_t.1 linear stem_width → token_width; stem_xy linear 4L → token_width; the
     # blocks trans1 (H = 1) and trans2 (H = 8); to_base linear token_width → C(0); modulation.0 linear 2L →
     # modulation_width; modulation.1 linear modulation_width → modulation_width"
@@ -126,8 +126,13 @@ def layers_of(spec: Spec) -> list[Layer]:
             # "In all other cases `conv` convolution k x k, C(i) + G(i) → C(i+1) * s²."
             layers.append(conv(f"{name}.conv", channels[i] + g, channels[i + 1] * stride**2, kernel, positions))
         rows, columns = rows * stride, columns * stride
-    # "Last, `head`: convolution head_kernel x head_kernel, channels of the last stage → num_outputs."
-    layers.append(conv("head", channels[-1], spec.num_outputs, spec.head_kernel, rows * columns))
+    # "If T > 0 then follows the grid `texture`, a single tensor of T channels, with coded_height + 2 * texture_margin
+    # rows and coded_width + 2 * texture_margin columns."
+    t = spec.texture_channels
+    if t > 0:
+        layers.append(grid("texture", t, *spec.texture_size))
+    # "Last, `head`: convolution head_kernel x head_kernel, channels of the last stage + 4 * T → num_outputs."
+    layers.append(conv("head", channels[-1] + 4 * t, spec.num_outputs, spec.head_kernel, rows * columns))
     return layers
 
 
@@ -154,7 +159,8 @@ def macs_of(spec: Spec) -> int:
     if spec.backbone == ENERV:
         num_positions = spec.base_height * spec.base_width
         macs += sum(2 * num_positions**2 * HEAD_WIDTH * heads for heads in HEADS.values())
-    return macs
+    # "A texture adds 16 * texture_channels * coded_height * coded_width for its interpolation."
+    return macs + 16 * spec.texture_channels * spec.coded_height * spec.coded_width
 
 
 def activations_of(spec: Spec) -> list[int]:
@@ -170,6 +176,11 @@ def activations_of(spec: Spec) -> list[int]:
             activations.append((entering + g) * positions)
         positions, entering = positions * stride**2, channels
         activations.append(channels * positions)
+    # "if T > 0 each of 2, T and (channels of the last stage) / 4 + T times coded_height * coded_width"
+    if spec.texture_channels > 0:
+        pixels = spec.coded_height * spec.coded_width
+        activations += [2 * pixels, spec.texture_channels * pixels]
+        activations.append(entering * pixels // 4 + spec.texture_channels * pixels)
     # "num_outputs * coded_height * coded_width, for VAST a quarter of this"
     quarters = 1 if spec.backbone == VAST else 4
     activations.append(spec.num_outputs * spec.coded_height * spec.coded_width * quarters // 4)

@@ -71,6 +71,12 @@ def arrays_of(spec: Spec) -> list[int]:
         sizes.append(channels * (height + kernel - 1) * (width + kernel - 1))
         height, width, channels = height * stride, width * stride, outputs
         sizes.append(channels * (height + kernel - 1) * (width + kernel - 1))
+    # a texture, what of it is moved, and numbers of every pixel with which it is
+    rows, columns = spec.texture_size
+    sizes.append(spec.texture_channels * rows * columns)
+    if spec.texture_channels > 0:
+        sizes.append(max(spec.texture_channels, 8) * spec.coded_height * spec.coded_width)
+    channels += 4 * spec.texture_channels
     sizes.append(channels * (height + spec.head_kernel - 1) * (width + spec.head_kernel - 1))
     sizes.append(spec.num_outputs * height * width)
     return sizes

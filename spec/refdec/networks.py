@@ -143,15 +143,69 @@ def enerv(spec: Spec, parameters: Parameters, e: np.ndarray, grid: np.ndarray) -
     return output_activation(spec, conv(parameters, "head", x))
 
 
-def stages(spec: Spec, parameters: Parameters, x: np.ndarray) -> np.ndarray:
-    """NeRV, HNeRV, VAST: 'Each stage: x = act(shuffle(`conv`(x))). Result: out(`head`(x)).'"""
+def stages(spec: Spec, parameters: Parameters, x: np.ndarray, blocks: np.ndarray | None = None) -> np.ndarray:
+    """NeRV, HNeRV, VAST: 'Each stage: x = act(shuffle(`conv`(x))). Result: out(`head`(x)).' blocks: of a texture."""
     act = activation_of(spec)
     for i, stride in enumerate(spec.stage_strides):
         # VAST: "if it has a grid, the channels of `grid` are put behind those of x"
         if f"stages.{i}.grid" in parameters:
             x = np.concatenate([x, parameters[f"stages.{i}.grid"]])
         x = act(shuffle(conv(parameters, f"stages.{i}.conv", x), stride))
+    # VAST: "If there is a texture, the 4 * T channels of its blocks, below, are put behind those of x."
+    if blocks is not None:
+        x = np.concatenate([x, blocks])
     return output_activation(spec, conv(parameters, "head", x))
+
+
+def clip(i: np.ndarray, n: int) -> np.ndarray:
+    """'the integer of 0 … n − 1 that is nearest to i'."""
+    return np.minimum(np.maximum(i, 0), n - 1)
+
+
+def motion_of_pixels(u: np.ndarray, height: int, width: int) -> np.ndarray:
+    """'Motion of the pixel': U for all pixels from u, or V from v."""
+    h, w = u.shape
+    # "r = (y + 1/2) * h / H − 1/2, j = ⌊r⌋, s = r − j and q = (x + 1/2) * w / W − 1/2, i = ⌊q⌋, t = q − i"
+    r = (np.arange(height)[:, None] + 0.5) * h / height - 0.5
+    q = (np.arange(width)[None, :] + 0.5) * w / width - 0.5
+    j, i = np.floor(r).astype(np.int64), np.floor(q).astype(np.int64)
+    s, t = r - j, q - i
+    # "j0 = clip(j, h), j1 = clip(j + 1, h), i0 = clip(i, w), i1 = clip(i + 1, w)"
+    j0, j1, i0, i1 = clip(j, h), clip(j + 1, h), clip(i, w), clip(i + 1, w)
+    # "1/2 * ((1 − s) * ((1 − t) * u[j0][i0] + t * u[j0][i1]) + s * ((1 − t) * u[j1][i0] + t * u[j1][i1]))"
+    upper = (1 - t) * u[j0, i0] + t * u[j0, i1]
+    lower = (1 - t) * u[j1, i0] + t * u[j1, i1]
+    return 0.5 * ((1 - s) * upper + s * lower)
+
+
+def cubic(d: np.ndarray) -> np.ndarray:
+    """'k(d) = 5/4 * d³ − 9/4 * d² + 1 for d ≤ 1; k(d) = −3/4 * (d³ − 5 * d² + 8 * d − 4) for 1 < d ≤ 2'."""
+    return np.where(d <= 1, 1.25 * d**3 - 2.25 * d**2 + 1, -0.75 * (d**3 - 5 * d**2 + 8 * d - 4))
+
+
+def blocks_of(spec: Spec, texture: np.ndarray, motion: np.ndarray) -> np.ndarray:
+    """'Texture': the 4 * T channels that the head sees; motion is the last two channels of the embedding."""
+    height, width = spec.coded_height, spec.coded_width
+    # "the motion of the frame over the texture, u to the right and v down"
+    u, v = motion
+    # "the texture at row Y = y + M + V(y, x) and column X = x + M + U(y, x)"
+    row = np.arange(height)[:, None] + spec.texture_margin + motion_of_pixels(v, height, width)
+    column = np.arange(width)[None, :] + spec.texture_margin + motion_of_pixels(u, height, width)
+    j, i = np.floor(row).astype(np.int64), np.floor(column).astype(np.int64)
+    # "z[c][y][x] = Σ over a, b = −1 … 2 of k(|Y − J − a|) * k(|X − I − b|)
+    #              * texture[c][clip(J + a, H + 2M)][clip(I + b, W + 2M)]"
+    z = np.zeros((spec.texture_channels, height, width))
+    rows, columns = spec.texture_size
+    for a in range(-1, 3):
+        for b in range(-1, 3):
+            weight = cubic(np.abs(row - j - a)) * cubic(np.abs(column - i - b))
+            z += weight * texture[:, clip(j + a, rows), clip(i + b, columns)]
+    # "block[4 * c + 2 * a + b][y][x] = z[c][2 * y + a][2 * x + b], a, b = 0, 1"
+    blocks = np.zeros((4 * spec.texture_channels, height // 2, width // 2))
+    for a in range(2):
+        for b in range(2):
+            blocks[2 * a + b :: 4] = z[:, a::2, b::2]
+    return blocks
 
 
 def frame_at(spec: Spec, parameters: Parameters, i: int, n: int, grid: np.ndarray | None) -> np.ndarray:
@@ -167,5 +221,9 @@ def frame_at(spec: Spec, parameters: Parameters, i: int, n: int, grid: np.ndarra
 
 
 def frame_of(spec: Spec, parameters: Parameters, embedding: np.ndarray) -> np.ndarray:
-    """HNERV, VAST: 'x = act(`stem`(embedding))'."""
-    return stages(spec, parameters, activation_of(spec)(conv(parameters, "stem", embedding)))
+    """HNERV: 'x = act(`stem`(embedding))'; VAST: 'x = act(`stem`(the first F channels of the embedding))'."""
+    x = activation_of(spec)(conv(parameters, "stem", embedding[: spec.num_features]))
+    blocks = None
+    if spec.texture_channels > 0:
+        blocks = blocks_of(spec, parameters["texture"], embedding[spec.num_features :])
+    return stages(spec, parameters, x, blocks)

@@ -38,6 +38,8 @@ class Spec:
     token_width: int
     modulation_width: int
     feedforward_width: int
+    texture_channels: int
+    texture_margin: int
     stage_strides: list[int]
     stage_kernels: list[int]
     stage_channels: list[int]
@@ -62,6 +64,16 @@ class Spec:
     def coded_width(self) -> int:
         """'coded_width likewise'."""
         return self.base_width * self.scale
+
+    @property
+    def num_features(self) -> int:
+        """'F = embedding_channels, less 2 if T > 0' (clause 12)."""
+        return self.embedding_channels - (2 if self.texture_channels > 0 else 0)
+
+    @property
+    def texture_size(self) -> tuple[int, int]:
+        """'coded_height + 2 * texture_margin rows and coded_width + 2 * texture_margin columns' (clause 12)."""
+        return self.coded_height + 2 * self.texture_margin, self.coded_width + 2 * self.texture_margin
 
 
 @dataclass(frozen=True)
@@ -110,11 +122,12 @@ def read_spec(cursor: Cursor, stream: Stream) -> Spec:
     pe_levels = cursor.number("pe_levels", "u8", 0, 128)
     pe_base_num = cursor.number("pe_base_num", "u8", 1)
     pe_base_den = cursor.number("pe_base_den", "u8", 1)
-    cursor.reserved("u8")
+    texture_channels = cursor.number("texture_channels", "u8", 0, 16)
     stem_width = cursor.number("stem_width", "u16", 0, 4096)
     token_width = cursor.number("token_width", "u16", 0, 4096)
     modulation_width = cursor.number("modulation_width", "u16", 0, 4096)
     feedforward_width = cursor.number("feedforward_width", "u16", 0, 4096)
+    texture_margin = cursor.number("texture_margin", "u16", 0, 1024)
     stage_strides = cursor.numbers("stage_strides", "u8", num_stages, 1, 8)
     stage_kernels = read_kernels(cursor, "stage_kernels", num_stages)
     stage_channels = cursor.numbers("stage_channels", "u16", num_stages, 1, 4096)
@@ -140,6 +153,12 @@ def read_spec(cursor: Cursor, stream: Stream) -> Spec:
         require(token_width == modulation_width == feedforward_width == 0, "a width of ENERV is not 0", offset)
     # "Only VAST has grids: for the others all stage_grid_channels are 0."
     require(backbone == VAST or not any(stage_grid_channels), "a grid without VAST", offset)
+    # "Only VAST may have a texture: for the others texture_channels is 0, and where it is 0 so is texture_margin. With
+    # a texture the last two channels of the embeddings are its motion: embedding_channels counts them and is at least
+    # 3."
+    require(backbone == VAST or texture_channels == 0, "a texture without VAST", offset)
+    require(texture_channels > 0 or texture_margin == 0, "a margin without a texture", offset)
+    require(texture_channels == 0 or embedding_channels >= 3, "a texture without motion", offset)
     if backbone == VAST:
         # "For VAST num_outputs is the number of samples of all planes in a block of 2 x 2 pixels"
         expected = SAMPLES_OF_BLOCK[stream.chroma_subsampling]
@@ -163,6 +182,8 @@ def read_spec(cursor: Cursor, stream: Stream) -> Spec:
         token_width,
         modulation_width,
         feedforward_width,
+        texture_channels,
+        texture_margin,
         stage_strides,
         stage_kernels,
         stage_channels,

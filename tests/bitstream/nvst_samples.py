@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import zlib
 from collections.abc import Callable
@@ -41,6 +42,7 @@ ENERV = NetworkSpec(
     feedforward_width=5,
 )
 VAST = NetworkSpec(Backbone.VAST, 1, 2, 3, (Stage(2, 3, 2), Stage(1, 1, 2, 2)), 3, num_outputs=6, embedding_channels=2)
+TEXTURE = dataclasses.replace(VAST, embedding_channels=4, texture_channels=2, texture_margin=1)
 STREAM = StreamHeader(VideoFormat(8, 4), Fraction(1, 25), 0)
 
 

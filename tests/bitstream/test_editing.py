@@ -62,6 +62,7 @@ FILES = {
     "enerv": WindowRecipe(networks.ENERV, first_pts=None, **_WINDOW),
     "enerv time": WindowRecipe(networks.ENERV, MaskGranularity.ROW, first_pts=None, time=(3, 20), **_WINDOW),
     "vast": WindowRecipe(networks.VAST, first_pts=None, **_WINDOW),
+    "texture": WindowRecipe(networks.TEXTURE, first_pts=None, **_WINDOW),
     "hnerv": WindowRecipe(networks.HNERV, first_pts=None, **_WINDOW),
 }
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nvcodec.bitstream.headers import BOX_HEADER
-from tests.bitstream.nvst_samples import NERV, VAST, box_positions, make_file, make_window
+from tests.bitstream.nvst_samples import NERV, TEXTURE, VAST, box_positions, make_file, make_window
 from tools.fuzzing.damage import edits, examine, flips, truncations
 from tools.fuzzing.mutations import mutate
 from tools.fuzzing.reading import LIMITS, MEBIBYTE, Record
@@ -18,6 +18,7 @@ from tools.fuzzing.seeds import Seed, join
 SEEDS = [
     Seed.of("embeddings", make_file([make_window(lengths=(2, 1))], {"a": "b"})),
     Seed.of("vast", make_file([make_window(network=VAST, lengths=(1, 1))])),
+    Seed.of("texture", make_file([make_window(network=TEXTURE, lengths=(1, 1))])),
     Seed.of("time", make_file([make_window(network=NERV, lengths=(1, 1)), make_window(1, 2, lengths=(1,))])),
 ]
 

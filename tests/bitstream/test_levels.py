@@ -11,7 +11,7 @@ from nvcodec.bitstream.network_spec import MAX_MACS_PER_PIXEL, Backbone, Network
 from nvcodec.errors import MalformedError
 from nvcodec.networks.design import NetworkDesign
 from nvcodec.networks.solving import solve_network
-from tests.bitstream.nvst_samples import HNERV, VAST, make_file, make_window, open_bytes, read_everything
+from tests.bitstream.nvst_samples import HNERV, TEXTURE, VAST, make_file, make_window, open_bytes, read_everything
 
 # Chunks of 150 frames at the rates of the clips: Big Buck Bunny and Elephants Dream have 25 and 24, UVG 120.
 BBB, UVG = Fraction(150, 25), Fraction(150, 120)
@@ -69,6 +69,16 @@ def test_the_memory_of_a_window_counts_its_grids() -> None:
     # The grid itself, and the weights of the convolution that see it: 2 channels of 1 x 1.
     assert VAST.num_parameters - without.num_parameters == 2 * 2 * 4 + 2 * 2
     assert VAST.macs_per_frame - without.macs_per_frame == 2 * 2 * 8
+
+
+def test_the_memory_of_a_window_counts_its_texture() -> None:
+    # As above, and for 4 x 8 pixels motion, the moved texture of 2 channels, and that behind the last stage's 2.
+    activations = [3 * 2, 2 * 8, (2 + 2) * 8, 2 * 8, 6 * 8, 2 * 32, 2 * 32, 2 * 8 + 2 * 32]
+    expected = 32 * TEXTURE.num_parameters + 32 * 4 * 2 * 7 + 4 * sum(activations) + 8 * max(activations)
+    assert window_memory(TEXTURE, 7) == expected
+    # The texture itself with its margin of 1, and the weights of the head of 3 x 3 that see its blocks.
+    assert TEXTURE.num_parameters - VAST.num_parameters == 2 * 6 * 10 + 4 * 2 * 6 * 9
+    assert TEXTURE.macs_per_frame - VAST.macs_per_frame == 16 * 2 * 32 + 4 * 2 * 6 * 9 * 8
 
 
 @pytest.mark.parametrize(("levels", "expected"), [([], 0), ([1, 3, 2], 3), ([1, 0, 2], 0), ([0], 0)])

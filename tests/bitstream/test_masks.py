@@ -10,9 +10,9 @@ from nvcodec.bitstream.fields import Cursor
 from nvcodec.bitstream.masks import pack_mask, parse_mask
 from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.errors import MalformedError
-from tests.bitstream.nvst_samples import ENERV, HNERV, NERV, VAST
+from tests.bitstream.nvst_samples import ENERV, HNERV, NERV, TEXTURE, VAST
 
-NETWORKS = st.sampled_from([HNERV, NERV, ENERV, VAST])
+NETWORKS = st.sampled_from([HNERV, NERV, ENERV, VAST, TEXTURE])
 GRANULARITIES = st.sampled_from(list(MaskGranularity))
 
 
@@ -25,7 +25,7 @@ def test_mask_round_trip(spec: NetworkSpec, granularity: MaskGranularity, seed: 
     cursor.finish()
 
 
-@pytest.mark.parametrize("spec", [HNERV, NERV, ENERV, VAST])
+@pytest.mark.parametrize("spec", [HNERV, NERV, ENERV, VAST, TEXTURE])
 @pytest.mark.parametrize("granularity", list(MaskGranularity))
 def test_units_are_numbered_by_first_appearance(spec: NetworkSpec, granularity: MaskGranularity) -> None:
     units = unit_indices(spec, granularity)
@@ -61,10 +61,15 @@ def test_row_units_include_the_bias() -> None:
         np.testing.assert_array_equal(weight.reshape(len(bias), -1), np.repeat(bias[:, None], weight[0].size, 1))
 
 
+@pytest.mark.parametrize(
+    ("spec", "name", "shape"), [(VAST, "stages.1.grid", (2, 2, 4)), (TEXTURE, "texture", (2, 4 + 2, 8 + 2))]
+)
 @pytest.mark.parametrize("granularity", [MaskGranularity.KERNEL, MaskGranularity.ROW])
-def test_a_unit_of_a_grid_is_a_channel(granularity: MaskGranularity) -> None:
-    units = tensor_units(VAST, "stages.1.grid", granularity)
-    assert units.shape == (2, 2, 4)
+def test_a_unit_of_a_grid_is_a_channel(
+    spec: NetworkSpec, name: str, shape: tuple[int, ...], granularity: MaskGranularity
+) -> None:
+    units = tensor_units(spec, name, granularity)
+    assert units.shape == shape
     assert np.all(units == units[:, :1, :1])
     assert units[1, 0, 0] == units[0, 0, 0] + 1
 

@@ -27,6 +27,7 @@ from tests.bitstream.nvst_samples import (
     HNERV,
     NERV,
     STREAM,
+    TEXTURE,
     VAST,
     assert_same_chunk,
     assert_same_window,
@@ -40,7 +41,7 @@ from tests.bitstream.nvst_samples import (
 
 @settings(max_examples=40)
 @given(
-    network=st.sampled_from([HNERV, NERV, ENERV, VAST]),
+    network=st.sampled_from([HNERV, NERV, ENERV, VAST, TEXTURE]),
     granularity=st.sampled_from(list(MaskGranularity)),
     lengths=st.lists(st.integers(1, 4), min_size=1, max_size=3),
     kappa=st.sampled_from([0.0, 0.5, 1.0]),

@@ -159,6 +159,25 @@ def test_where_kappa_is_chosen_whole_tensors_are_shared(
     np.testing.assert_array_equal(window.mask, share_last_layers(window.header.network, kappa))
 
 
+@pytest.mark.parametrize("kappa", [0.0, 0.5, None])
+@pytest.mark.parametrize("pixels_per_frame", [0, 1])
+def test_what_the_camera_pans_over_is_a_texture(tmp_path: Path, pixels_per_frame: int, kappa: float | None) -> None:
+    rows, columns = np.mgrid[:48, :80]
+    picture = 120 + 50 * np.sin(columns / 5 + rows / 9) + 40 * np.cos(rows / 6 - columns / 11)
+    frames = []
+    for idx in range(6):
+        luma = picture[:, idx * pixels_per_frame :][:, :64].astype(np.uint8)
+        frames.append(Frame((luma, *(np.full((24, 32), 128, np.uint8),) * 2), idx, 1))
+    source = encodes.write_y4m(tmp_path / "in.y4m", frames)
+    encodes.tiny_encode(source, tmp_path / "a.nvst", settings={"kappa": kappa, "backbone": Backbone.VAST})
+    with NvstReader(tmp_path / "a.nvst") as reader:
+        network = reader.read_window(0).header.network
+    has_texture = pixels_per_frame > 0 and kappa != 0.5
+    assert network.texture_channels == has_texture
+    if has_texture:
+        assert network.texture_margin in ((3, 4) if kappa is None else (1, 2))
+
+
 def test_a_window_of_one_chunk_shares_nothing(tmp_path: Path) -> None:
     source = clips.write_clip(tmp_path / "in.mkv", num_frames=3)
     for kappa in (None, 0.5, 1.0):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from nvcodec.bitstream.network_spec import MAX_MACS_PER_PIXEL, Backbone, NetworkSpec
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.presets import PRESETS, Preset
-from nvcodec.encoder.sizing import LEAST_CHANNELS, target_bits, window_kappa, window_network
+from nvcodec.encoder.sizing import LEAST_CHANNELS, has_texture, target_bits, window_kappa, window_network
 from nvcodec.errors import ConfigError
 from nvcodec.training.fit import Recipe
 from nvcodec.training.rate_term import RateRecipe
@@ -113,6 +114,43 @@ def test_the_target_of_a_window_is_the_user_s_rate_or_suits_the_network() -> Non
     by_size = EncoderConfig(preset="fast")
     bits = target_bits(by_size, FORMAT, spec, LENGTHS, 1000, 9000)
     assert bits == pytest.approx(3.5 * stored + 1.2 * embeddings + 9000)
+
+
+@pytest.mark.parametrize("kappa", [0.0, 1.0])
+@pytest.mark.parametrize("size", ["bpp", "num_parameters"])
+def test_a_texture_comes_with_room_for_it(size: str, kappa: float) -> None:
+    texture = FORMAT.width * FORMAT.height
+    textures = len(LENGTHS) if kappa == 0 and size == "bpp" else 1
+    unit = 3.5 / (texture * sum(LENGTHS)) if size == "bpp" else 1.0
+    least = (0.5 if size == "bpp" else 1) * texture * textures / 0.6
+
+    def has(num_parameters: float) -> bool:
+        config = EncoderConfig(preset="fast", **{size: type(unit)(num_parameters * unit)})
+        if size == "num_parameters":
+            config = replace(config, num_parameters=int(num_parameters))
+        return has_texture(config, FORMAT, LENGTHS, kappa)
+
+    assert not has(0.8 * least)
+    assert has(1.2 * least + 200_000)
+
+
+def test_part_of_a_network_is_not_shared_with_a_texture_nor_do_other_backbones_have_one() -> None:
+    assert has_texture(EncoderConfig(bpp=1.0), FORMAT, LENGTHS, 1)
+    assert not has_texture(EncoderConfig(bpp=1.0), FORMAT, LENGTHS, 0.5)
+    assert not has_texture(EncoderConfig(Backbone.HNERV, bpp=1.0), FORMAT, LENGTHS, 1)
+
+
+def test_a_texture_takes_half_the_bits_of_as_many_parameters() -> None:
+    config = EncoderConfig(preset="fast", bpp=0.1)
+    plain = window_network(config, FORMAT, LENGTHS, 1)
+    textured = window_network(config, FORMAT, LENGTHS, 1, texture_margin=6)
+    assert textured.texture_shape == (1, textured.coded_height + 12, textured.coded_width + 12)
+    samples = math.prod(textured.texture_shape)
+    bits = 3.5 * (textured.num_parameters - samples / 2)
+    assert bits == pytest.approx(3.5 * plain.num_parameters, rel=0.1)
+    found = target_bits(EncoderConfig(preset="fast"), FORMAT, textured, LENGTHS, textured.num_parameters, 0)
+    symbols = sum(LENGTHS) * math.prod(textured.embedding_shape)
+    assert found == pytest.approx(bits + 1.2 * symbols)
 
 
 def test_kappa_is_the_user_s_else_the_preset_s() -> None:

@@ -257,3 +257,13 @@ def test_gray_networks_have_one_output() -> None:
 def test_impossible_designs_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         solve_network(dataclasses.replace(HNERV, **change), 320, 180, 30, 500_000)
+
+
+def test_a_texture_counts_and_takes_the_place_of_the_grid() -> None:
+    plain = solve_network(VAST, 320, 180, 40, 200_000)
+    textured = solve_network(VAST, 320, 180, 40, 200_000, texture_margin=3)
+    assert any(stage.grid_channels for stage in plain.stages)
+    assert not any(stage.grid_channels for stage in textured.stages)
+    assert (textured.texture_channels, textured.texture_margin) == (1, 3)
+    assert (textured.num_features, textured.embedding_channels) == (16, 18)
+    assert textured.num_parameters + 40 * math.prod(textured.embedding_shape) == pytest.approx(200_000, rel=0.02)

@@ -204,6 +204,7 @@ def _make_chunk(
     steps = rng.integers(-change, change + 1, (length, *shape))
     steps[0] = rng.integers(-first, first + 1, shape)
     embeddings = np.clip(np.cumsum(steps, axis=0), -first, first).astype(np.int32)
+    embeddings[:, network.num_features :] *= recipe.motion
     return ChunkContent(chunk_idx, pts, durations, shifts, own, step_idx_for(1 / first), embeddings)
 
 

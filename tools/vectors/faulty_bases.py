@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 
 from tools.vectors.building import build
-from tools.vectors.networks import TINY, TINY_ENERV, TINY_NERV, TINY_VAST
+from tools.vectors.networks import TINY, TINY_ENERV, TINY_NERV, TINY_TEXTURE, TINY_VAST
 from tools.vectors.recipes import FORMAT, StreamRecipe, WindowRecipe
 from tools.vectors.sections import two_parameter_table
 from tools.vectors.surgery import offset_of
@@ -53,6 +53,12 @@ def enerv() -> bytes:
 def vast() -> bytes:
     """Unfinished: one window of VAST."""
     return cut(of(replace(_HNERV, network=TINY_VAST, lengths=(1,))))
+
+
+@cache
+def texture() -> bytes:
+    """Unfinished: one window of VAST with a texture."""
+    return cut(of(replace(_HNERV, network=TINY_TEXTURE, lengths=(1,))))
 
 
 @cache

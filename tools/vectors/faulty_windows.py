@@ -12,7 +12,7 @@ from nvcodec.bitstream.headers import BoxType
 from nvcodec.bitstream.network_spec import NetworkSpec, Stage
 from nvcodec.bitstream.payloads import pack_network
 from tools.vectors import faulty_bases as bases
-from tools.vectors.networks import TINY, TINY_NERV, TINY_VAST, gray
+from tools.vectors.networks import TINY, TINY_NERV, TINY_TEXTURE, TINY_VAST, gray
 from tools.vectors.recipes import WindowRecipe
 from tools.vectors.surgery import Box, join, take_apart
 from tools.vectors.vector import Vector, faulty
@@ -29,6 +29,9 @@ def window_faults() -> list[Vector]:
     flat = replace(TINY_VAST, base_width=1)
     grids = replace(TINY_VAST, base_height=1024, base_width=1024, stages=(Stage(8, 1, 1), Stage(2, 1, 1, 255)))
     grid = replace(TINY_VAST, base_height=128, base_width=128, stages=(Stage(2, 1, 1, 255),))
+    textured = replace(TINY, embedding_channels=3, texture_channels=1)
+    margins = replace(TINY_TEXTURE, base_height=128, base_width=128, texture_channels=16, texture_margin=1024)
+    textures = replace(margins, stages=(Stage(8, 1, 1), Stage(8, 1, 1)))
     deep = replace(TINY, base_width=8, base_height=8, embedding_channels=256)
     fast = bases.cut(bases.of(WindowRecipe(TINY, duration=1, level_idx=1), time_base=Fraction(1, 2**31 - 1)))
     fast_finished = bases.of(WindowRecipe(TINY, duration=1, level_idx=1), time_base=Fraction(1, 2**31 - 1))
@@ -60,6 +63,15 @@ def window_faults() -> list[Vector]:
             "more than 2^30 parameters, nearly all in a grid",
             stated(grids),
             "num_parameters is",
+        ),
+        faulty(
+            "window-parameters-texture",
+            "more than 2^30 parameters, nearly all in a texture",
+            stated(textures),
+            "num_parameters is",
+        ),
+        faulty(
+            "window-texture-hnerv", "HNeRV with a texture", stated(textured), "texture_channels is 1, allowed is 0..0"
         ),
         faulty(
             "window-macs",
@@ -94,6 +106,12 @@ def window_faults() -> list[Vector]:
             "level-parameters-grid",
             "more parameters than level 1 has, nearly all in a grid",
             stated(grid, level=1),
+            "above its level 1: ",
+        ),
+        faulty(
+            "level-parameters-texture",
+            "more parameters than level 1 has, nearly all in the margin of a texture",
+            stated(margins, level=1),
             "above its level 1: ",
         ),
         faulty(

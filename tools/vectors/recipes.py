@@ -32,6 +32,7 @@ class WindowRecipe:
         level_idx: as in the window header.
         shifts: smallest and largest own_step_shift.
         embedding_range: largest magnitude of the first frame's embeddings and of the later ones' changes.
+        motion: how many times larger than the other channels of the embeddings motion is.
     """
 
     network: NetworkSpec
@@ -50,6 +51,7 @@ class WindowRecipe:
     level_idx: int = 0
     shifts: tuple[int, int] = (-2, 1)
     embedding_range: tuple[int, int] = (100, 40)
+    motion: int = 1
 
 
 @dataclass(frozen=True)

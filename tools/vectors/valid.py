@@ -12,7 +12,7 @@ from nvcodec.bitstream.network_spec import Backbone, NetworkSpec, OutputActivati
 from nvcodec.video.format import ChromaSubsampling, ColorRange
 from tools.vectors import metadata
 from tools.vectors.building import build
-from tools.vectors.networks import ENERV, HNERV, NERV, TINY, VAST, gray, silu
+from tools.vectors.networks import ENERV, HNERV, NERV, TEXTURE, TINY, VAST, gray, silu
 from tools.vectors.recipes import FORMAT, StreamRecipe, WindowRecipe
 from tools.vectors.sections import explicit_table, two_parameter_table
 from tools.vectors.surgery import offset_of
@@ -179,6 +179,24 @@ RECIPES: dict[str, tuple[str, StreamRecipe]] = {
         one(silu(replace(VAST, num_outputs=12)), format=replace(FORMAT, bit_depth=10, chroma_subsampling=RGB)),
     ),
     "vast-gray": ("VAST, gray, odd height", one(gray(VAST), format=replace(FORMAT, chroma_subsampling=GRAY))),
+    "vast-texture": (
+        "VAST with a texture as large as the coded size, all of it shared (clauses 12, 13)",
+        one(TEXTURE, shared_pct=100, lengths=(3, 2), embedding_range=(20, 8), motion=4),
+    ),
+    "vast-texture-margin": (
+        "VAST, YUV444, 10 bits, two channels of a texture with a margin; motion that goes beyond its edges (clause 13)",
+        one(
+            replace(TEXTURE, num_outputs=12, texture_channels=2, texture_margin=3),
+            lengths=(2, 2),
+            embedding_range=(20, 16),
+            motion=24,
+            format=replace(FORMAT, bit_depth=10, chroma_subsampling=YUV444),
+        ),
+    ),
+    "vast-texture-row": (
+        "VAST, masks by row: a unit is a channel of the texture, and each chunk has own ones (clause 10)",
+        one(replace(TEXTURE, texture_channels=3, texture_margin=1), granularity=ROW, motion=8),
+    ),
     "vast-and-nerv": (
         "windows of VAST and of NeRV: different ways to the same planes",
         StreamRecipe((WindowRecipe(VAST, lengths=(1, 1)), WindowRecipe(NERV, lengths=(1,), first_pts=None))),

@@ -1,0 +1,94 @@
+"""How a window's picture moves as a whole: where each frame lies on what the camera pans over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+COARSEST_SIDE = 40
+MOST_PIXELS = 300_000
+MAX_ITERATIONS = 6
+PRECISION = 0.01
+# A residual of this much, of 1, has a fourth of the weight of none: what moves by itself is to be left out.
+TOLERANCE = 0.03
+# Frames are compared with the first of so many, so that errors do not add up from frame to frame.
+REFERENCE_INTERVAL = 12
+
+
+def global_motion(planes: Sequence[Tensor], bit_depth: int) -> list[Tensor]:
+    """Displacement of the frames of one texture, estimated from luma.
+
+    The translation between two frames is the one of least robustly weighted squared difference, found by Gauss-Newton
+    from coarse to fine (Lucas and Kanade).
+
+    Args:
+        planes: N chunks that follow each other, each (T, H, W), uint8 or uint16.
+        bit_depth: of the samples.
+
+    Returns:
+        N times (T, 2) pixels to the right and down, float32: what a frame shows at a place lies there plus its
+        displacement. The middle of the range over all chunks is 0.
+    """
+    pyramids = [_pyramid(frame, bit_depth) for chunk in planes for frame in chunk]
+    unit = planes[0].shape[2] / pyramids[0][0].shape[1]
+    motion = torch.zeros(len(pyramids), 2)
+    reference = 0
+    for idx in range(1, len(pyramids)):
+        start = motion[idx - 1] - motion[reference]
+        motion[idx] = motion[reference] + _translation(pyramids[reference], pyramids[idx], start)
+        if idx - reference == REFERENCE_INTERVAL:
+            reference = idx
+    motion = motion - (motion.amax(dim=0) + motion.amin(dim=0)) / 2
+    return list(torch.split(motion * unit, [len(chunk) for chunk in planes]))
+
+
+def _pyramid(frame: Tensor, bit_depth: int) -> list[Tensor]:
+    """A frame (H, W) as values 0..1, and halved again and again; the first is small enough to be quick."""
+    levels = [frame.to("cpu", torch.float32) / (2**bit_depth - 1)]
+    while min(levels[-1].shape) > COARSEST_SIDE:
+        levels.append(functional.avg_pool2d(levels[-1][None], 2)[0])
+    is_small = [level.numel() <= MOST_PIXELS for level in levels]
+    return levels[is_small.index(True) if any(is_small) else -1 :]
+
+
+def _translation(reference: Sequence[Tensor], frame: Sequence[Tensor], start: Tensor) -> Tensor:
+    """Displacement (2,) between two frames in pixels of the finest level."""
+    displacement = start
+    for idx in reversed(range(len(reference))):
+        scale = 2.0**idx
+        for _ in range(MAX_ITERATIONS):
+            step = _improvement(reference[idx], frame[idx], displacement / scale)
+            displacement = displacement + step * scale
+            if float(step.abs().max()) < PRECISION:
+                break
+    return displacement
+
+
+def _improvement(reference: Tensor, frame: Tensor, displacement: Tensor) -> Tensor:
+    """One Gauss-Newton step (2,), at most 4 pixels."""
+    height, width = frame.shape
+    x = (torch.arange(width) + 0.5 + displacement[0]) * (2 / width) - 1
+    y = (torch.arange(height) + 0.5 + displacement[1]) * (2 / height) - 1
+    places = torch.stack((x.expand(height, -1), y[:, None].expand(-1, width)), dim=-1)
+    moved = functional.grid_sample(reference[None, None], places[None], padding_mode="border", align_corners=False)[
+        0, 0
+    ]
+    slope_x = (moved[1:-1, 2:] - moved[1:-1, :-2]) / 2
+    slope_y = (moved[2:, 1:-1] - moved[:-2, 1:-1]) / 2
+    error = (frame - moved)[1:-1, 1:-1]
+    weight = (1 + (error / TOLERANCE) ** 2) ** -2
+    weight = weight * ((x[1:-1].abs() <= 1) & (y[1:-1, None].abs() <= 1))
+    a, b, c = ((weight * left * right).sum() for left, right in _pairs(slope_x, slope_y))
+    # A little is added for pictures without any detail, which are not to move.
+    a, c = a + 1e-4, c + 1e-4
+    right_x, right_y = (weight * slope_x * error).sum(), (weight * slope_y * error).sum()
+    determinant = a * c - b * b
+    step = torch.stack((c * right_x - b * right_y, a * right_y - b * right_x)) / determinant
+    return torch.nan_to_num(step).clamp(-4, 4)
+
+
+def _pairs(x: Tensor, y: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
+    return (x, x), (x, y), (y, y)
