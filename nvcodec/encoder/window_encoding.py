@@ -259,11 +259,11 @@ def _motion(chunks: Sequence[ChunkFrames], kappa: float) -> list[Tensor]:
 
 
 def _texture_margin(motion: Sequence[Tensor], video_format: VideoFormat) -> int | None:
-    """Pixels of the texture beyond each side of the frame, None if nothing moves enough to have one."""
+    """Pixels of the texture beyond each side of the frame; None, without a texture, if too little or much moves."""
     largest = max((float(displacements.abs().max()) for displacements in motion), default=0.0)
-    if largest < LEAST_MOTION:
-        return None
-    return min(math.ceil(largest), min(video_format.width, video_format.height) // MARGIN_RATIO)
+    margin = math.ceil(largest)
+    most = min(video_format.width, video_format.height) // MARGIN_RATIO
+    return margin if largest >= LEAST_MOTION and margin <= most else None
 
 
 def _mask_needs_information(job: WindowJob, config: EncoderConfig) -> bool:

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 COARSEST_SIDE = 40
 MOST_PIXELS = 300_000
+LOCAL_SIDE = 15
 MAX_ITERATIONS = 6
 PRECISION = 0.01
 # A residual of this much, of 1, has a fourth of the weight of none: what moves by itself is to be left out.
@@ -46,16 +47,27 @@ def global_motion(planes: Sequence[Tensor], bit_depth: int) -> list[Tensor]:
 
 
 def _pyramid(frame: Tensor, bit_depth: int) -> list[Tensor]:
-    """A frame (H, W) as values 0..1, and halved again and again; the first is small enough to be quick."""
+    """The detail of a frame (H, W), and of it halved again and again; the first is small enough to be quick."""
     levels = [frame.to("cpu", torch.float32) / (2**bit_depth - 1)]
     while min(levels[-1].shape) > COARSEST_SIDE:
         levels.append(functional.avg_pool2d(levels[-1][None], 2)[0])
     is_small = [level.numel() <= MOST_PIXELS for level in levels]
-    return levels[is_small.index(True) if any(is_small) else -1 :]
+    return [_detail(level) for level in levels[is_small.index(True) if any(is_small) else -1 :]]
+
+
+def _detail(level: Tensor) -> Tensor:
+    """What a picture (H, W) has beside its local mean, which changes with the light."""
+    side = min(LOCAL_SIDE, *(length // 2 * 2 + 1 for length in level.shape))
+    mean = functional.avg_pool2d(level[None], side, stride=1, padding=side // 2, count_include_pad=False)
+    return level - mean[0]
 
 
 def _translation(reference: Sequence[Tensor], frame: Sequence[Tensor], start: Tensor) -> Tensor:
-    """Displacement (2,) between two frames in pixels of the finest level."""
+    """Displacement (2,) between two frames in pixels of the finest level.
+
+    The descent may end somewhere bad, where there is little detail; so it has to beat where it began, and standing
+    still.
+    """
     displacement = start
     for idx in reversed(range(len(reference))):
         scale = 2.0**idx
@@ -64,23 +76,24 @@ def _translation(reference: Sequence[Tensor], frame: Sequence[Tensor], start: Te
             displacement = displacement + step * scale
             if float(step.abs().max()) < PRECISION:
                 break
-    return displacement
+    candidates = (torch.zeros(2), start, displacement)
+    return min(candidates, key=lambda candidate: _difference(reference[0], frame[0], candidate))
+
+
+def _difference(reference: Tensor, frame: Tensor, displacement: Tensor) -> float:
+    """Mean robust squared difference of a frame to a displaced one; what lies beyond that differs as much as can be."""
+    moved, is_inside = _displaced(reference, displacement)
+    relative = ((frame - moved) / TOLERANCE) ** 2
+    return float(torch.where(is_inside, relative / (1 + relative), 1.0).mean())
 
 
 def _improvement(reference: Tensor, frame: Tensor, displacement: Tensor) -> Tensor:
     """One Gauss-Newton step (2,), at most 4 pixels."""
-    height, width = frame.shape
-    x = (torch.arange(width) + 0.5 + displacement[0]) * (2 / width) - 1
-    y = (torch.arange(height) + 0.5 + displacement[1]) * (2 / height) - 1
-    places = torch.stack((x.expand(height, -1), y[:, None].expand(-1, width)), dim=-1)
-    moved = functional.grid_sample(reference[None, None], places[None], padding_mode="border", align_corners=False)[
-        0, 0
-    ]
+    moved, is_inside = _displaced(reference, displacement)
     slope_x = (moved[1:-1, 2:] - moved[1:-1, :-2]) / 2
     slope_y = (moved[2:, 1:-1] - moved[:-2, 1:-1]) / 2
     error = (frame - moved)[1:-1, 1:-1]
-    weight = (1 + (error / TOLERANCE) ** 2) ** -2
-    weight = weight * ((x[1:-1].abs() <= 1) & (y[1:-1, None].abs() <= 1))
+    weight = is_inside[1:-1, 1:-1] * (1 + (error / TOLERANCE) ** 2) ** -2
     a, b, c = ((weight * left * right).sum() for left, right in _pairs(slope_x, slope_y))
     # A little is added for pictures without any detail, which are not to move.
     a, c = a + 1e-4, c + 1e-4
@@ -88,6 +101,16 @@ def _improvement(reference: Tensor, frame: Tensor, displacement: Tensor) -> Tens
     determinant = a * c - b * b
     step = torch.stack((c * right_x - b * right_y, a * right_y - b * right_x)) / determinant
     return torch.nan_to_num(step).clamp(-4, 4)
+
+
+def _displaced(reference: Tensor, displacement: Tensor) -> tuple[Tensor, Tensor]:
+    """What a frame (H, W) would show that is displaced, and where (H, W) that lies within the reference."""
+    height, width = reference.shape
+    x = (torch.arange(width) + 0.5 + displacement[0]) * (2 / width) - 1
+    y = (torch.arange(height) + 0.5 + displacement[1]) * (2 / height) - 1
+    places = torch.stack((x.expand(height, -1), y[:, None].expand(-1, width)), dim=-1)
+    moved = functional.grid_sample(reference[None, None], places[None], padding_mode="border", align_corners=False)
+    return moved[0, 0], (x.abs() <= 1) & (y[:, None].abs() <= 1)
 
 
 def _pairs(x: Tensor, y: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:

@@ -184,7 +184,6 @@ def _initial_embeddings(
         of_frames = torch.randn(length, *spec.embedding_shape, generator=generator)
         values = EMBEDDING_STD * (common + FRAME_STD_RATIO * of_frames)
         if spec.texture_channels:
-            bound = float(spec.texture_margin)
-            values[:, spec.num_features :] = motion[chunk_idx].clamp(-bound, bound)[:, :, None, None] / MOTION_UNIT
+            values[:, spec.num_features :] = motion[chunk_idx][:, :, None, None] / MOTION_UNIT
         embeddings.append(values.to(device).requires_grad_())
     return embeddings

@@ -59,6 +59,13 @@ def test_pictures_without_detail_stand_still(size: tuple[int, int]) -> None:
 
 
 def test_large_pictures_are_measured_in_their_own_pixels() -> None:
-    frames = functional.interpolate(panned(3, (4, 2))[:, None].float(), scale_factor=12, mode="nearest")
-    (motion,) = global_motion([frames[:, 0].to(torch.uint8)], 8)
-    torch.testing.assert_close(motion[2], torch.tensor([48.0, 24.0]), atol=3, rtol=0)
+    picture = (landscape(800, 1200) * 255).to(torch.uint8)
+    frames = torch.stack([picture[40 - 6 * idx :, 8 * idx :][:720, :1100] for idx in range(3)])
+    (motion,) = global_motion([frames], 8)
+    torch.testing.assert_close(motion, torch.tensor([[-8.0, 6.0], [0.0, 0.0], [8.0, -6.0]]), atol=0.3, rtol=0)
+
+
+def test_light_that_changes_is_no_motion() -> None:
+    frames = panned(5, (0, 0)).float() * torch.linspace(0.6, 1, 5)[:, None, None]
+    (motion,) = global_motion([frames.to(torch.uint8)], 8)
+    assert float(motion.abs().max()) < 0.2
