@@ -83,6 +83,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         "learning-rate-3e-2": Variant(recipe={"learning_rate": 3e-2}),
         "warm-up-0.1": Variant(recipe={"warmup_ratio": 0.1}),
         "batch-2": Variant(recipe={"batch_size": 2}),
+        "no-texture": Variant(design={"texture_channels": 0}),
         "no-grid": Variant(design={"grid_channels": 0}),
         "grid-of-16": Variant(design={"grid_channels": 16, "grid_ratio": 0.8}),
         "8-embedding-channels": Variant(design={"embedding_channels": 8}),

@@ -45,10 +45,10 @@ from nvcodec.training.steering import RateGoal
 from nvcodec.training.window_model import WindowModel
 from nvcodec.video.format import VideoFormat
 
-# The shorter side of a frame over the widest margin of its texture.
-MARGIN_RATIO = 4
-# Pixels off the middle of the texture; what moves less is kept in fewer bits by a coarse grid than by a texture.
-LEAST_MOTION = 0.5
+# Farthest motion off the middle of a texture, relative to the shorter side of the frame. What moves less is kept in
+# fewer bits by a coarse grid; of what moves farther, frames have little in common.
+LEAST_MOTION = 0.01
+MOST_MOTION = 0.25
 
 
 @dataclass(frozen=True)
@@ -261,9 +261,8 @@ def _motion(chunks: Sequence[ChunkFrames], kappa: float) -> list[Tensor]:
 def _texture_margin(motion: Sequence[Tensor], video_format: VideoFormat) -> int | None:
     """Pixels of the texture beyond each side of the frame; None, without a texture, if too little or much moves."""
     largest = max((float(displacements.abs().max()) for displacements in motion), default=0.0)
-    margin = math.ceil(largest)
-    most = min(video_format.width, video_format.height) // MARGIN_RATIO
-    return margin if largest >= LEAST_MOTION and margin <= most else None
+    relative = largest / min(video_format.width, video_format.height)
+    return math.ceil(largest) if LEAST_MOTION <= relative <= MOST_MOTION else None
 
 
 def _mask_needs_information(job: WindowJob, config: EncoderConfig) -> bool:
