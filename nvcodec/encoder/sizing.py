@@ -32,9 +32,11 @@ QUANTIZED_AFTER_TRAINING = CodedBits(6.2, 1.5)
 # Chosen: what training is steered to where the user names no rate. Larger networks of fewer bits each are better still,
 # and take longer.
 TRAINED_FOR_RATE = CodedBits(3.5, 1.2)
-# Bits of a texture's sample relative to those of a parameter, and most of what is not embeddings that may go into it.
+# Bits of a texture's sample relative to those of a parameter; most of them relative to all that is not for embeddings,
+# and as much of that as is left to the network even so.
 TEXTURE_BITS = 0.5
-TEXTURE_SHARE = 0.6
+MOST_TEXTURE = 0.9
+LEAST_NETWORK = 0.5
 # Of the base grid; a network that is narrower shows next to nothing.
 LEAST_CHANNELS = 6
 
@@ -57,21 +59,17 @@ def window_kappa(config: EncoderConfig, video_format: VideoFormat, chunk_lengths
 
 
 def has_texture(config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int], kappa: float) -> bool:
-    """Whether the networks of a window are to have a texture: if it leaves room for the rest.
-
-    Where a part of the parameters is shared, there is none: it would go to one side as a whole.
-    """
+    """Whether the network of a window has room for a texture; only one that all chunks share has."""
     preset = config.resolved_preset()
-    if not preset.design.texture_channels or 0 < kappa < 1:
+    if not preset.design.texture_channels or kappa < 1:
         return False
-    textures = 1 if kappa == 1 else len(chunk_lengths)
     samples = preset.design.texture_channels * video_format.width * video_format.height
     num_parameters = config.num_parameters or (preset.num_parameters if config.bpp is None else None)
     if num_parameters is not None:
         embeddings = _embedding_symbols(preset.design, video_format) * max(chunk_lengths)
-        return samples <= TEXTURE_SHARE * (num_parameters - embeddings)
+        return samples <= (1 - LEAST_NETWORK) * (num_parameters - embeddings)
     volume = _volume(config.bpp or preset.bpp, config, video_format, chunk_lengths)
-    return TEXTURE_BITS * textures * samples <= TEXTURE_SHARE * volume
+    return TEXTURE_BITS * samples <= MOST_TEXTURE * volume
 
 
 def window_network(
@@ -98,17 +96,15 @@ def window_network(
     frame = (preset.design, video_format.width, video_format.height, chunk_frames)
     kind = (preset.design.backbone.num_outputs(video_format), texture_margin)
     texture = 0 if texture_margin is None else _texture_samples(preset.design, video_format, texture_margin)
-    # What a texture's samples are counted as too many, where they are counted as parameters.
-    texture_excess = int((1 - TEXTURE_BITS) * texture)
     if config.num_parameters is not None:
         num_parameters = config.num_parameters
     elif config.bpp is not None:
-        num_parameters = _parameters_for(config.bpp, config, video_format, chunk_lengths, kappa) + texture_excess
+        num_parameters = _parameters_for(config.bpp, config, video_format, chunk_lengths, kappa, texture)
     elif preset.num_parameters is not None:
         num_parameters = preset.num_parameters
     else:
         # Nobody asked for a size, so a small clip gets a network that can be watched and a large one that can be run.
-        wanted = _parameters_for(preset.bpp, config, video_format, chunk_lengths, kappa) + texture_excess
+        wanted = _parameters_for(preset.bpp, config, video_format, chunk_lengths, kappa, texture)
         embeddings = _embedding_symbols(preset.design, video_format) * chunk_frames
         most = preset.max_parameters + embeddings + texture
         num_parameters = max(min(wanted, most), budget_of_width(*frame, preset.min_channels, *kind))
@@ -145,8 +141,7 @@ def target_bits(
     if config.bpp is not None:
         return config.bpp * num_frames * video_format.width * video_format.height
     stored = num_shared + num_chunks * (spec.num_parameters - num_shared)
-    textures = 1 if num_shared else num_chunks
-    excess = (1 - TEXTURE_BITS) * textures * math.prod(spec.texture_shape)
+    excess = (1 - TEXTURE_BITS) * math.prod(spec.texture_shape)
     symbols = num_frames * math.prod(spec.embedding_shape)
     coded = _coded_bits(config.resolved_preset())
     return coded.per_parameter * (stored - excess) + coded.per_embedding_symbol * symbols + fixed_bits
@@ -157,12 +152,19 @@ def _coded_bits(preset: Preset) -> CodedBits:
 
 
 def _parameters_for(
-    bpp: float, config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int], kappa: float
+    bpp: float,
+    config: EncoderConfig,
+    video_format: VideoFormat,
+    chunk_lengths: Sequence[int],
+    kappa: float,
+    texture: int,
 ) -> int:
-    """Parameters per chunk, embeddings included, whose coded size comes to ``bpp`` over the window."""
+    """Parameters per chunk, embeddings and ``texture`` samples included, whose coded size comes to ``bpp``."""
     networks = kappa + len(chunk_lengths) * (1 - kappa)
     embeddings = _embedding_symbols(config.resolved_preset().design, video_format) * max(chunk_lengths)
-    return int(_volume(bpp, config, video_format, chunk_lengths) / networks) + embeddings
+    volume = _volume(bpp, config, video_format, chunk_lengths)
+    network = max(volume - TEXTURE_BITS * texture, LEAST_NETWORK * volume)
+    return int(network / networks) + texture + embeddings
 
 
 def _volume(bpp: float, config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int]) -> float:

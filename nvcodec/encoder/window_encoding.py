@@ -108,7 +108,7 @@ def prepare_window(
         kappa = 0.0
     motion: list[Tensor] = []
     if has_texture(config, stream.format, window.chunk_lengths, kappa):
-        motion = _motion(chunks, kappa)
+        motion = global_motion([chunk.planes[0] for chunk in chunks], stream.format.bit_depth)
     margin = _texture_margin(motion, stream.format)
     spec = window_network(config, stream.format, window.chunk_lengths, kappa, margin)
     generator = torch.Generator().manual_seed(config.seed + window_idx)
@@ -248,14 +248,6 @@ def _bytes_of_zeros(job: WindowJob, config: EncoderConfig, stream: StreamHeader,
     writer.write_window(*_window_content(alone, config, quantized))
     writer.finish(is_complete=True)
     return file.tell()
-
-
-def _motion(chunks: Sequence[ChunkFrames], kappa: float) -> list[Tensor]:
-    """Per chunk (T, 2) displacements of its frames on the texture, which all share or of which each has its own."""
-    planes, bit_depth = [chunk.planes[0] for chunk in chunks], chunks[0].format.bit_depth
-    if kappa:
-        return global_motion(planes, bit_depth)
-    return [displacements for plane in planes for displacements in global_motion([plane], bit_depth)]
 
 
 def _texture_margin(motion: Sequence[Tensor], video_format: VideoFormat) -> int | None:

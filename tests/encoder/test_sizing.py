@@ -116,28 +116,32 @@ def test_the_target_of_a_window_is_the_user_s_rate_or_suits_the_network() -> Non
     assert bits == pytest.approx(3.5 * stored + 1.2 * embeddings + 9000)
 
 
-@pytest.mark.parametrize("kappa", [0.0, 1.0])
-@pytest.mark.parametrize("size", ["bpp", "num_parameters"])
-def test_a_texture_comes_with_room_for_it(size: str, kappa: float) -> None:
-    texture = FORMAT.width * FORMAT.height
-    textures = len(LENGTHS) if kappa == 0 and size == "bpp" else 1
-    unit = 3.5 / (texture * sum(LENGTHS)) if size == "bpp" else 1.0
-    least = (0.5 if size == "bpp" else 1) * texture * textures / 0.6
-
-    def has(num_parameters: float) -> bool:
-        config = EncoderConfig(preset="fast", **{size: type(unit)(num_parameters * unit)})
-        if size == "num_parameters":
-            config = replace(config, num_parameters=int(num_parameters))
-        return has_texture(config, FORMAT, LENGTHS, kappa)
-
-    assert not has(0.8 * least)
-    assert has(1.2 * least + 200_000)
+def test_a_texture_comes_with_room_for_it() -> None:
+    samples = FORMAT.width * FORMAT.height
+    pixels = samples * sum(LENGTHS)
+    embeddings = math.prod(window_network(EncoderConfig(bpp=0.1), FORMAT, LENGTHS, 1).embedding_shape)
+    bits = [0.5 * samples / 0.9 * 3.5 * slack + 1.2 * embeddings * sum(LENGTHS) for slack in (0.9, 1.1)]
+    by_rate = [EncoderConfig(preset="fast", bpp=some / pixels) for some in bits]
+    sizes = [int(2 * samples * slack + embeddings * max(LENGTHS)) for slack in (0.9, 1.1)]
+    by_size = [EncoderConfig(num_parameters=size) for size in sizes]
+    for configs in (by_rate, by_size):
+        assert [has_texture(config, FORMAT, LENGTHS, 1) for config in configs] == [False, True]
 
 
-def test_part_of_a_network_is_not_shared_with_a_texture_nor_do_other_backbones_have_one() -> None:
+def test_only_what_is_shared_as_a_whole_has_a_texture_and_only_vast() -> None:
     assert has_texture(EncoderConfig(bpp=1.0), FORMAT, LENGTHS, 1)
-    assert not has_texture(EncoderConfig(bpp=1.0), FORMAT, LENGTHS, 0.5)
+    assert not has_texture(EncoderConfig(bpp=1.0), FORMAT, LENGTHS, 0.9)
+    assert not has_texture(EncoderConfig(bpp=1.0), FORMAT, LENGTHS, 0)
     assert not has_texture(EncoderConfig(Backbone.HNERV, bpp=1.0), FORMAT, LENGTHS, 1)
+
+
+def test_half_is_left_to_the_network_beside_a_large_texture() -> None:
+    config = EncoderConfig(preset="fast", bpp=0.04)
+    plain = window_network(config, FORMAT, LENGTHS, 1).num_parameters
+    textured = window_network(config, FORMAT, LENGTHS, 1, texture_margin=60)
+    network = textured.num_parameters - math.prod(textured.texture_shape)
+    assert math.prod(textured.texture_shape) > 1.2 * plain
+    assert 0.35 * plain < network < 0.65 * plain
 
 
 def test_a_texture_takes_half_the_bits_of_as_many_parameters() -> None:
