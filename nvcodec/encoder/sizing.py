@@ -41,11 +41,13 @@ LEAST_NETWORK = 0.5
 LEAST_CHANNELS = 6
 
 
-def window_kappa(config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int]) -> float:
+def window_kappa(
+    config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int], texture: int = 0
+) -> float:
     """The fraction κ that the chunks of a window share, 0..1.
 
     Where neither the user nor the preset says it, everything is shared, which makes the most of the bits, as long as
-    the network that all of them go into is not larger than the preset's largest.
+    the network that all of them go into is not larger than the preset's largest, ``texture`` samples not counted.
     """
     preset = config.resolved_preset()
     for kappa in (config.kappa, preset.kappa):
@@ -54,16 +56,17 @@ def window_kappa(config: EncoderConfig, video_format: VideoFormat, chunk_lengths
     num_chunks = len(chunk_lengths)
     if config.num_parameters is not None or num_chunks == 1:
         return 1.0
-    volume = _volume(config.bpp or preset.bpp, config, video_format, chunk_lengths) / preset.max_parameters
+    bpp = config.bpp or preset.bpp
+    volume = _network_volume(bpp, config, video_format, chunk_lengths, texture) / preset.max_parameters
     return min(max((num_chunks - volume) / (num_chunks - 1), 0.0), 1.0)
 
 
-def has_texture(config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int], kappa: float) -> bool:
+def has_texture(config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int]) -> bool:
     """Whether the network of a window has room for a texture; only one that all chunks share has."""
     preset = config.resolved_preset()
-    if not preset.design.texture_channels or kappa < 1:
-        return False
     samples = preset.design.texture_channels * video_format.width * video_format.height
+    if not samples or window_kappa(config, video_format, chunk_lengths, samples) < 1:
+        return False
     num_parameters = config.num_parameters or (preset.num_parameters if config.bpp is None else None)
     if num_parameters is not None:
         embeddings = _embedding_symbols(preset.design, video_format) * max(chunk_lengths)
@@ -162,9 +165,15 @@ def _parameters_for(
     """Parameters per chunk, embeddings and ``texture`` samples included, whose coded size comes to ``bpp``."""
     networks = kappa + len(chunk_lengths) * (1 - kappa)
     embeddings = _embedding_symbols(config.resolved_preset().design, video_format) * max(chunk_lengths)
+    return int(_network_volume(bpp, config, video_format, chunk_lengths, texture) / networks) + texture + embeddings
+
+
+def _network_volume(
+    bpp: float, config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int], texture: int
+) -> float:
+    """The part of :func:`_volume` that is left to the network beside a texture of so many samples."""
     volume = _volume(bpp, config, video_format, chunk_lengths)
-    network = max(volume - TEXTURE_BITS * texture, LEAST_NETWORK * volume)
-    return int(network / networks) + texture + embeddings
+    return max(volume - TEXTURE_BITS * texture, LEAST_NETWORK * volume) if texture else volume
 
 
 def _volume(bpp: float, config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int]) -> float:

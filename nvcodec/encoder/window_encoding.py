@@ -103,13 +103,15 @@ def prepare_window(
     """
     preset = config.resolved_preset()
     chunks = tuple(ChunkFrames.of(frames, stream.format, device) for frames in window.chunks)
-    kappa = window_kappa(config, stream.format, window.chunk_lengths)
-    if not _is_kappa_given(config) and chunks_differ([chunk.planes[0] for chunk in chunks], stream.format.bit_depth):
-        kappa = 0.0
+    planes, bit_depth = [chunk.planes[0] for chunk in chunks], stream.format.bit_depth
+    is_different = not _is_kappa_given(config) and chunks_differ(planes, bit_depth)
     motion: list[Tensor] = []
-    if has_texture(config, stream.format, window.chunk_lengths, kappa):
-        motion = global_motion([chunk.planes[0] for chunk in chunks], stream.format.bit_depth)
+    if not is_different and has_texture(config, stream.format, window.chunk_lengths):
+        motion = global_motion(planes, bit_depth)
     margin = _texture_margin(motion, stream.format)
+    kappa = 0.0 if is_different else 1.0
+    if margin is None and not is_different:
+        kappa = window_kappa(config, stream.format, window.chunk_lengths)
     spec = window_network(config, stream.format, window.chunk_lengths, kappa, margin)
     generator = torch.Generator().manual_seed(config.seed + window_idx)
     return WindowJob(

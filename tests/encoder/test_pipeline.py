@@ -150,7 +150,8 @@ def test_the_achieved_kappa_is_stored_and_reported(tmp_path: Path, granularity: 
 def test_where_kappa_is_chosen_whole_tensors_are_shared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kappa: float
 ) -> None:
-    monkeypatch.setattr("nvcodec.encoder.window_encoding.window_kappa", lambda *arguments: kappa)
+    for module in ("window_encoding", "sizing"):
+        monkeypatch.setattr(f"nvcodec.encoder.{module}.window_kappa", lambda *arguments: kappa)
     settings = {"kappa": None, "granularity": MaskGranularity.WEIGHT}
     encodes.tiny_encode(encodes.two_scene_clip(tmp_path), tmp_path / "a.nvst", settings=settings)
     with NvstReader(tmp_path / "a.nvst") as reader:

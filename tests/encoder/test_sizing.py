@@ -125,14 +125,22 @@ def test_a_texture_comes_with_room_for_it() -> None:
     sizes = [int(2 * samples * slack + embeddings * max(LENGTHS)) for slack in (0.9, 1.1)]
     by_size = [EncoderConfig(num_parameters=size) for size in sizes]
     for configs in (by_rate, by_size):
-        assert [has_texture(config, FORMAT, LENGTHS, 1) for config in configs] == [False, True]
+        assert [has_texture(config, FORMAT, LENGTHS) for config in configs] == [False, True]
 
 
 def test_only_what_is_shared_as_a_whole_has_a_texture_and_only_vast() -> None:
-    assert has_texture(EncoderConfig(bpp=1.0), FORMAT, LENGTHS, 1)
-    assert not has_texture(EncoderConfig(bpp=1.0), FORMAT, LENGTHS, 0.9)
-    assert not has_texture(EncoderConfig(bpp=1.0), FORMAT, LENGTHS, 0)
-    assert not has_texture(EncoderConfig(Backbone.HNERV, bpp=1.0), FORMAT, LENGTHS, 1)
+    assert has_texture(EncoderConfig(bpp=0.1), FORMAT, LENGTHS)
+    assert not has_texture(EncoderConfig(bpp=0.1, kappa=0.9), FORMAT, LENGTHS)
+    assert not has_texture(EncoderConfig(bpp=100.0), FORMAT, LENGTHS)  # not everything would be shared
+    assert not has_texture(EncoderConfig(Backbone.HNERV, bpp=0.1), FORMAT, LENGTHS)
+
+
+def test_a_texture_does_not_count_where_the_largest_network_decides_what_is_shared() -> None:
+    most = EncoderConfig(preset="fast").resolved_preset().max_parameters
+    samples = FORMAT.width * FORMAT.height
+    config = EncoderConfig(preset="fast", bpp=3.5 * (most + samples / 2) / (samples * sum(LENGTHS)))
+    assert window_kappa(config, FORMAT, LENGTHS) < 1
+    assert window_kappa(config, FORMAT, LENGTHS, samples) == 1
 
 
 def test_half_is_left_to_the_network_beside_a_large_texture() -> None:
