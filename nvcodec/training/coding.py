@@ -23,7 +23,8 @@ class Coding:
 
     A symbol is a value divided by its step. First uniform noise of one step stands for the rounding, which gives
     values and steps their true gradients; once :meth:`begin_rounding` was called, symbols are rounded and gradients
-    pass straight through, and the steps are those of the file, so that its integers are those of the training.
+    pass straight through, and the steps are those of the file, so that its integers are those of the training. Bits
+    are then still those of the symbols before rounding: between two integers they have a slope, on one they have two.
 
     Attributes:
         log_steps: (number of tensors,) log2 of the step of each tensor, of shared and own parameters alike.
@@ -124,13 +125,14 @@ class Coding:
     def parameters(self, chunk_idx: int) -> tuple[Tensor, Tensor]:
         """Shared and own parameters (S,) of a chunk as a decoder would have them."""
         steps = self._parameter_steps()
-        return self._shared_symbols(steps) * steps, self._own_symbols(chunk_idx, steps) * steps
+        shared, own = self._shared_symbols(steps), self._own_symbols(chunk_idx, steps)
+        return self._rounded(shared) * steps, self._rounded(own) * steps
 
     def inputs(self, chunk_idx: int, frame_idx: Tensor) -> Tensor:
         """Embeddings (N, C, h, w) of some frames of a chunk as a decoder would have them."""
         step = self._embedding_step(chunk_idx)
         noise = None if self.is_rounding else self._embedding_noise[chunk_idx][frame_idx]
-        return _symbols(self.embeddings[chunk_idx][frame_idx], step, noise) * step
+        return self._rounded(_symbols(self.embeddings[chunk_idx][frame_idx], step, noise)) * step
 
     def shared_bits(self) -> Tensor:
         """Bits of the shared parameters, a scalar to differentiate."""
@@ -201,6 +203,13 @@ class Coding:
         noise = None if self.is_rounding else self._embedding_noise[chunk_idx]
         return _symbols(self.embeddings[chunk_idx], self._embedding_step(chunk_idx), noise)
 
+    def _rounded(self, symbols: Tensor) -> Tensor:
+        """The integers that symbols stand for, once they are rounded; their gradient is that of the symbols."""
+        if not self.is_rounding:
+            return symbols
+        # Exact: the difference to the nearest integer and its sum with the symbol are float32 numbers.
+        return symbols + (torch.round(symbols) - symbols).detach()
+
     def _noise_like(self, values: Tensor) -> Tensor:
         return torch.rand(values.shape, device=values.device, generator=self._generator) - 0.5
 
@@ -218,12 +227,9 @@ def in_coded_order(symbols: Tensor) -> Tensor:
 
 
 def _symbols(values: Tensor, steps: Tensor, noise: Tensor | None) -> Tensor:
-    """Values in steps, with noise or, where it is None, rounded."""
+    """Values in steps, with noise if there is some."""
     symbols = values / steps
-    if noise is not None:
-        return symbols + noise
-    # Exact: the difference to the nearest integer and its sum with the symbol are float32 numbers.
-    return symbols + (torch.round(symbols) - symbols).detach()
+    return symbols if noise is None else symbols + noise
 
 
 def _to_integers(symbols: Tensor, bound: int) -> npt.NDArray[np.int32]:
