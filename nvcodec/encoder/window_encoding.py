@@ -97,9 +97,10 @@ def prepare_window(
     config: EncoderConfig,
     device: torch.device,
 ) -> WindowJob:
-    """Size the network of a window and bring its frames to the device.
+    """Size the network of a window, bring its frames to the device, and share what needs no information.
 
-    Each window has a generator of its own, so that its bytes do not depend on the windows before it.
+    A window of one chunk has nothing to share. Each window has a generator of its own, so that its bytes do not depend
+    on the windows before it.
     """
     preset = config.resolved_preset()
     chunks = tuple(ChunkFrames.of(frames, stream.format, device) for frames in window.chunks)
@@ -114,7 +115,7 @@ def prepare_window(
         kappa = window_kappa(config, stream.format, window.chunk_lengths)
     spec = window_network(config, stream.format, window.chunk_lengths, kappa, margin)
     generator = torch.Generator().manual_seed(config.seed + window_idx)
-    return WindowJob(
+    job = WindowJob(
         window_idx=window_idx,
         first_frame=first_frame,
         spec=spec,
@@ -134,6 +135,10 @@ def prepare_window(
         ),
         generator=generator,
     )
+    if not _mask_needs_information(job, config):
+        mask = share_last_layers(spec, kappa if len(chunks) > 1 else 0)
+        job.model.share(torch.from_numpy(mask))
+    return job
 
 
 def estimate_seconds(job: WindowJob, config: EncoderConfig) -> float:
@@ -144,16 +149,11 @@ def estimate_seconds(job: WindowJob, config: EncoderConfig) -> float:
 
 
 def choose_mask(job: WindowJob, config: EncoderConfig) -> None:
-    """Choose what the window's chunks share and tell the model (paper, section 3.1).
-
-    A window of one chunk has nothing to share.
-    """
+    """Choose what the window's chunks share by Fisher information, if so asked, and tell the model (section 3.1)."""
     if _mask_needs_information(job, config):
         scores = empirical_fisher(job.model.shared, _frame_losses(job)).numpy()
         mask = select_mask(scores, job.spec, job.kappa, job.granularity, config.threshold)
-    else:
-        mask = share_last_layers(job.spec, job.kappa if len(job.chunks) > 1 else 0)
-    job.model.share(torch.from_numpy(mask))
+        job.model.share(torch.from_numpy(mask))
 
 
 def train(

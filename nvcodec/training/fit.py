@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import Tensor
 from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.losses import Loss, distortion
+from nvcodec.training.precision import reduced_precision
 from nvcodec.training.rate_term import RateRecipe, RateTerm
 from nvcodec.training.schedule import learning_rate_multiplier
 from nvcodec.training.steering import RateGoal
@@ -21,6 +22,8 @@ from nvcodec.training.subnormals import subnormals_as_zero
 from nvcodec.training.window_model import WindowModel
 
 LOSS_MEMORY = 0.9
+# Of frames whose gradients are computed together: enough for a CPU to be busy, few enough for its memory.
+MOST_PIXELS = 2**21
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Recipe:
         full_rate_fan_in: layers with more inputs per output than this learn slower in proportion, since all inputs add
             to one output's change; None: all layers learn at the full rate.
         rate: how the training takes the rate into account; None: it does not.
+        reduced_precision: convolutions may be less precise where that is faster.
     """
 
     epochs: int
@@ -52,6 +56,7 @@ class Recipe:
     output_floor: float = 0.0
     full_rate_fan_in: int | None = None
     rate: RateRecipe | None = None
+    reduced_precision: bool = False
 
     def num_iterations(self, chunk_lengths: Sequence[int]) -> int:
         """Iterations of one epoch: the longest chunk's whole batches, as the originals drop the last."""
@@ -84,22 +89,37 @@ class FitProgress:
 
 
 def joint_loss(
-    model: WindowModel, chunks: Sequence[ChunkFrames], chunk_idx: int, frame_idx: Tensor, recipe: Recipe
+    model: WindowModel, chunks: Sequence[ChunkFrames], batches: Mapping[int, Tensor], recipe: Recipe
 ) -> tuple[Tensor, Tensor]:
-    """Loss of one chunk's batch, weighted by the chunk's frames relative to the window's longest chunk (Eq. 1).
+    """Loss of chunks with the same parameters, each weighted by its frames relative to the longest chunk (Eq. 1).
+
+    Args:
+        model: the window's networks.
+        chunks: the source frames, of all chunks of the window.
+        batches: (N,) positions of frames within their chunk, by the chunk's index.
+        recipe: which loss, in which precision.
 
     Returns:
-        The loss (a scalar to differentiate), and the mean squared error of the batch (a scalar without gradient).
+        The loss, the sum over those chunks (a scalar to differentiate), and their mean squared errors (number of
+        batches,), without gradient.
     """
-    chunk = chunks[chunk_idx]
-    targets = chunk.targets(frame_idx, model.spec.backbone)
-    inputs = model.inputs(chunk_idx, frame_idx, targets)
-    height, width = targets.shape[2:]
-    reconstruction = model.reconstruct(model.theta(chunk_idx), inputs, height, width, recipe.output_floor)
-    value = distortion(reconstruction, targets, recipe.loss)
-    weight = len(chunk) / max(len(other) for other in chunks)
-    mse = value.detach() if recipe.loss is Loss.L2 else torch.mean((reconstruction.detach() - targets) ** 2)
-    return value * weight, mse
+    targets = [chunks[chunk_idx].targets(frame_idx, model.spec.backbone) for chunk_idx, frame_idx in batches.items()]
+    inputs = [
+        model.inputs(chunk_idx, frame_idx, frames)
+        for (chunk_idx, frame_idx), frames in zip(batches.items(), targets, strict=True)
+    ]
+    height, width = targets[0].shape[2:]
+    with reduced_precision(model.device, is_wanted=recipe.reduced_precision):
+        theta = model.theta(min(batches))
+        joined = model.reconstruct(theta, torch.cat(inputs), height, width, recipe.output_floor)
+    loss, errors = torch.zeros((), device=model.device), []
+    longest = max(len(chunk) for chunk in chunks)
+    parts = torch.split(joined, [len(frames) for frames in targets])
+    for chunk_idx, of_chunk, frames in zip(batches, parts, targets, strict=True):
+        value = distortion(of_chunk, frames, recipe.loss)
+        loss = loss + value * (len(chunks[chunk_idx]) / longest)
+        errors.append(value.detach() if recipe.loss is Loss.L2 else torch.mean((of_chunk.detach() - frames) ** 2))
+    return loss, torch.stack(errors)
 
 
 @subnormals_as_zero()
@@ -136,6 +156,7 @@ def fit(
     num_epochs = recipe.num_epochs(chunk_lengths)
     total = num_epochs * iterations
     batches = [_batches(len(chunk), recipe.batch_size, iterations, generator) for chunk in chunks]
+    joint_groups = _joint_groups(model, chunks, recipe.batch_size)
     mse_sum, mse_count = torch.zeros((), device=model.device), 0
     sum_of_weights = sum(chunk_lengths) / max(chunk_lengths)
     frame_loss = torch.zeros((), device=model.device)
@@ -159,13 +180,14 @@ def fit(
             group["lr"] = group["peak"] * learning_rate_multiplier(step / total, recipe.warmup_ratio)
         optimizer.zero_grad()
         losses = torch.zeros((), device=model.device)
-        for chunk_idx, batch in enumerate(batches):
-            loss, mse = joint_loss(model, chunks, chunk_idx, next(batch).to(model.device), recipe)
+        for together in joint_groups:
+            of_group = {chunk_idx: next(batches[chunk_idx]).to(model.device) for chunk_idx in together}
+            loss, errors = joint_loss(model, chunks, of_group, recipe)
             losses = losses + loss.detach()
             if rate is not None:
-                loss = loss + rate.of_chunk(chunk_idx)
+                loss = loss + torch.stack([rate.of_chunk(chunk_idx) for chunk_idx in together]).sum()
             loss.backward()  # type: ignore[no-untyped-call]
-            mse_sum, mse_count = mse_sum + mse, mse_count + 1
+            mse_sum, mse_count = mse_sum + errors.sum(), mse_count + len(together)
         if rate is not None:
             rate.of_shared().backward()  # type: ignore[no-untyped-call]
         _step(optimizer, model.vectors(), relative_rates)
@@ -189,15 +211,25 @@ def fit(
 
 
 def seconds_per_epoch(model: WindowModel, chunks: Sequence[ChunkFrames], recipe: Recipe) -> float:
-    """Measure one batch of the first chunk (after one to warm up), changing nothing, and extrapolate to an epoch."""
-    frame_idx = torch.arange(min(recipe.batch_size, len(chunks[0])), device=model.device)
+    """Measure a batch of the first chunks (after one to warm up), changing nothing, and extrapolate to an epoch."""
+    joint_groups = _joint_groups(model, chunks, recipe.batch_size)
+    first = {idx: torch.arange(recipe.batch_size, device=model.device) % len(chunks[idx]) for idx in joint_groups[0]}
     elapsed = 0.0
     for _ in range(2):
         start = time.monotonic()
-        loss, _ = joint_loss(model, chunks, 0, frame_idx, recipe)
+        loss, _ = joint_loss(model, chunks, first, recipe)
         torch.autograd.grad(loss, [model.shared, model.own[0]])
         elapsed = time.monotonic() - start
-    return elapsed * recipe.num_iterations([len(chunk) for chunk in chunks]) * len(chunks)
+    return elapsed * recipe.num_iterations([len(chunk) for chunk in chunks]) * len(joint_groups)
+
+
+def _joint_groups(model: WindowModel, chunks: Sequence[ChunkFrames], batch_size: int) -> list[list[int]]:
+    """Chunks by index, together where one run of the network does for them: all have the same parameters."""
+    size = 1
+    if bool(model.mask.all()):
+        size = max(1, MOST_PIXELS // (batch_size * chunks[0].format.width * chunks[0].format.height))
+    indices = list(range(len(chunks)))
+    return [indices[start : start + size] for start in range(0, len(chunks), size)]
 
 
 def _replace_inputs(optimizer: torch.optim.Optimizer, groups: Sequence[dict[str, Any]]) -> None:
