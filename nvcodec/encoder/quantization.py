@@ -48,12 +48,12 @@ class QuantizedWindow:
 
 
 def trained_symbols(coding: Coding) -> QuantizedWindow:
-    """The symbols that a training has come to; one that had not begun to round does so now.
+    """The symbols that a training has come to, with the steps of now if they were not fixed yet.
 
     Raises:
         TrainingError: the training diverged.
     """
-    coding.begin_rounding()
+    coding.fix_steps()
     shared, own, embeddings = coding.integers()
     return QuantizedWindow(
         QuantizedParameters(coding.step_idx, shared, tuple(own)),

@@ -21,17 +21,15 @@ LEAST_DEVIATION = 1e-4
 class Coding:
     """Steps, embeddings and symbols of a window whose training knows that it is going to be quantised.
 
-    A symbol is a value divided by its step. First uniform noise of one step stands for the rounding, which gives
-    values and steps their true gradients; once :meth:`begin_rounding` was called, symbols are rounded and gradients
-    pass straight through, and the steps are those of the file, so that its integers are those of the training. Bits
-    are then still those of the symbols before rounding: between two integers they have a slope, on one they have two.
+    A symbol is a value divided by its step, and is rounded; gradients pass straight through. Bits are those of the
+    symbols before rounding: between two integers they have a slope, on one they have two. Steps are learned until
+    :meth:`fix_steps` was called; they are those of the file then, so that its integers are those of the training.
 
     Attributes:
         log_steps: (number of tensors,) log2 of the step of each tensor, of shared and own parameters alike.
         log_embedding_steps: (N,) log2 of the step of each chunk's embeddings.
         embeddings: N tensors (T, C, h, w), learned directly; none for functions of time.
-        step_idx, embedding_step_idx: the file's steps, once rounding has begun.
-        is_rounding: rounding has begun.
+        step_idx, embedding_step_idx: the file's steps, once they are fixed.
     """
 
     def __init__(
@@ -44,9 +42,8 @@ class Coding:
         embeddings: Sequence[Tensor],
         *,
         initial_step: float,
-        generator: torch.Generator,
     ) -> None:
-        """Begin to code, with noise.
+        """Begin to code.
 
         Args:
             spec: the network.
@@ -56,7 +53,6 @@ class Coding:
             thetas: N times (S,) the networks' parameters, which follow from those.
             embeddings: N times (T, C, h, w), or none.
             initial_step: steps in standard deviations of their tensor.
-            generator: of the noise (on the CPU; it seeds one on the device).
         """
         device = mask.device
         self._shared, self._own = shared, own
@@ -75,34 +71,26 @@ class Coding:
         self._shared_rate = SectionRate(shared_counts, device)
         self._own_rates = [SectionRate(own_counts, device) for _ in own]
         self._embedding_rates = [SectionRate(embedding_counts(e), device) for e in self.embeddings]
-        seed = int(torch.randint(2**62, (), generator=generator))
-        self._generator = torch.Generator(device).manual_seed(seed)
-        self.draw_noise()
         self._refit(regroup=True)
 
     @property
-    def is_rounding(self) -> bool:
-        """Symbols are rounded, and the steps are the file's."""
+    def has_fixed_steps(self) -> bool:
+        """The steps are the file's."""
         return bool(self.step_idx)
 
     def steps(self) -> list[Tensor]:
         """What the optimiser may change of the steps."""
-        return [] if self.is_rounding else [self.log_steps, *([self.log_embedding_steps] if self.embeddings else [])]
+        if self.has_fixed_steps:
+            return []
+        return [self.log_steps, self.log_embedding_steps] if self.embeddings else [self.log_steps]
 
-    def draw_noise(self) -> None:
-        """Other noise from now on, the same for all chunks where they share; nothing when rounding."""
-        if not self.is_rounding:
-            self._shared_noise = self._noise_like(self._shared)
-            self._own_noise = [self._noise_like(values) for values in self._own]
-            self._embedding_noise = [self._noise_like(values) for values in self.embeddings]
-
-    def begin_rounding(self) -> None:
-        """Take the nearest of the file's steps for good, and round.
+    def fix_steps(self) -> None:
+        """Take the nearest of the file's steps for good.
 
         Raises:
             TrainingError: a step is not a number, since the training diverged.
         """
-        if self.is_rounding:
+        if self.has_fixed_steps:
             return
         logs = torch.cat([self.log_steps.detach(), self.log_embedding_steps.detach()]).cpu()
         if not bool(torch.isfinite(logs).all()):
@@ -115,7 +103,6 @@ class Coding:
             torch.tensor([step_size(idx) for idx in some], device=device)
             for some in (self.step_idx, self.embedding_step_idx)
         )
-        self._shared_noise, self._own_noise, self._embedding_noise = torch.empty(0), [], []
         self._refit(regroup=True)
 
     def refit(self) -> None:
@@ -125,25 +112,23 @@ class Coding:
     def parameters(self, chunk_idx: int) -> tuple[Tensor, Tensor]:
         """Shared and own parameters (S,) of a chunk as a decoder would have them."""
         steps = self._parameter_steps()
-        shared, own = self._shared_symbols(steps), self._own_symbols(chunk_idx, steps)
-        return self._rounded(shared) * steps, self._rounded(own) * steps
+        return _rounded(self._shared / steps) * steps, _rounded(self._own[chunk_idx] / steps) * steps
 
     def inputs(self, chunk_idx: int, frame_idx: Tensor) -> Tensor:
         """Embeddings (N, C, h, w) of some frames of a chunk as a decoder would have them."""
         step = self._embedding_step(chunk_idx)
-        noise = None if self.is_rounding else self._embedding_noise[chunk_idx][frame_idx]
-        return self._rounded(_symbols(self.embeddings[chunk_idx][frame_idx], step, noise)) * step
+        return _rounded(self.embeddings[chunk_idx][frame_idx] / step) * step
 
     def shared_bits(self) -> Tensor:
         """Bits of the shared parameters, a scalar to differentiate."""
-        return self._shared_rate.bits(self._shared_symbols(self._parameter_steps())[self._shared_places])
+        return self._shared_rate.bits((self._shared / self._parameter_steps())[self._shared_places])
 
     def chunk_bits(self, chunk_idx: int) -> Tensor:
         """Bits of a chunk's own parameters and embeddings, a scalar to differentiate."""
-        own = self._own_symbols(chunk_idx, self._parameter_steps())[self._own_places]
+        own = (self._own[chunk_idx] / self._parameter_steps())[self._own_places]
         bits = self._own_rates[chunk_idx].bits(own)
         if self.embeddings:
-            symbols = self._embedding_symbols(chunk_idx)
+            symbols = self.embeddings[chunk_idx] / self._embedding_step(chunk_idx)
             bits = bits + self._embedding_rates[chunk_idx].bits(in_coded_order(symbols))
         return bits
 
@@ -184,34 +169,14 @@ class Coding:
 
     def _parameter_steps(self) -> Tensor:
         """Step of each parameter, (S,)."""
-        steps = self._final_steps if self.is_rounding else torch.exp2(self.log_steps)
+        steps = self._final_steps if self.has_fixed_steps else torch.exp2(self.log_steps)
         # Not indexed by tensor: the gradient of that is a scattered sum, slow and on a GPU in no fixed order.
         return torch.cat([step.expand(size) for step, size in zip(steps.unbind(), self._sizes, strict=True)])
 
     def _embedding_step(self, chunk_idx: int) -> Tensor:
-        if self.is_rounding:
+        if self.has_fixed_steps:
             return self._final_embedding_steps[chunk_idx]
         return torch.exp2(self.log_embedding_steps[chunk_idx])
-
-    def _shared_symbols(self, steps: Tensor) -> Tensor:
-        return _symbols(self._shared, steps, None if self.is_rounding else self._shared_noise)
-
-    def _own_symbols(self, chunk_idx: int, steps: Tensor) -> Tensor:
-        return _symbols(self._own[chunk_idx], steps, None if self.is_rounding else self._own_noise[chunk_idx])
-
-    def _embedding_symbols(self, chunk_idx: int) -> Tensor:
-        noise = None if self.is_rounding else self._embedding_noise[chunk_idx]
-        return _symbols(self.embeddings[chunk_idx], self._embedding_step(chunk_idx), noise)
-
-    def _rounded(self, symbols: Tensor) -> Tensor:
-        """The integers that symbols stand for, once they are rounded; their gradient is that of the symbols."""
-        if not self.is_rounding:
-            return symbols
-        # Exact: the difference to the nearest integer and its sum with the symbol are float32 numbers.
-        return symbols + (torch.round(symbols) - symbols).detach()
-
-    def _noise_like(self, values: Tensor) -> Tensor:
-        return torch.rand(values.shape, device=values.device, generator=self._generator) - 0.5
 
 
 def embedding_counts(embeddings: Tensor) -> list[int]:
@@ -226,10 +191,10 @@ def in_coded_order(symbols: Tensor) -> Tensor:
     return torch.cat([symbols[0].flatten(), differences.transpose(0, 1).flatten()])
 
 
-def _symbols(values: Tensor, steps: Tensor, noise: Tensor | None) -> Tensor:
-    """Values in steps, with noise if there is some."""
-    symbols = values / steps
-    return symbols if noise is None else symbols + noise
+def _rounded(symbols: Tensor) -> Tensor:
+    """The nearest integers, with the gradient of the symbols."""
+    # Exact: the difference to the nearest integer and its sum with the symbol are float32 numbers.
+    return symbols + (torch.round(symbols) - symbols).detach()
 
 
 def _to_integers(symbols: Tensor, bound: int) -> npt.NDArray[np.int32]:

@@ -171,7 +171,6 @@ def fit(
                 goal,
                 distortion=frame_loss,
                 num_iterations=total,
-                generator=generator,
             )
             _replace_inputs(optimizer, rate.parameter_groups(recipe.learning_rate))
         if rate is not None:

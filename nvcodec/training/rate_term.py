@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from nvcodec.training.chunk_frames import ChunkFrames
@@ -17,7 +16,7 @@ from nvcodec.training.window_model import WindowModel
 REFIT_INTERVAL = 50
 MEASURING_INTERVAL = 10
 STEERED = 0.9
-"""Fraction of the rounding during which lmbda is still steered."""
+"""Fraction of what is left once the steps are fixed, during which lmbda is still steered."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +25,14 @@ class RateRecipe:
 
     Attributes:
         start: fraction of the training after which what is coded is quantised.
-        rounding: fraction of the training after which it is rounded instead of blurred by noise.
+        fixed_steps: fraction of the training after which the steps are learned no more.
         step_learning_rate: of the log2 of the steps, at the peak of the schedule.
         initial_step: steps at the start, in standard deviations of what they quantise.
         embedding_rate: learning rate of embeddings relative to that of the parameters, once they are learned directly.
     """
 
     start: float = 0.5
-    rounding: float = 0.8
+    fixed_steps: float = 0.8
     step_learning_rate: float = 0.02
     initial_step: float = 0.25
     embedding_rate: float = 2.0
@@ -59,7 +58,6 @@ class RateTerm:
         *,
         distortion: Tensor,
         num_iterations: int,
-        generator: torch.Generator,
     ) -> None:
         """Begin to quantise.
 
@@ -70,12 +68,11 @@ class RateTerm:
             goal: what the rate should come to.
             distortion: of a frame as it is now, a scalar.
             num_iterations: of the whole training.
-            generator: of everything random.
         """
-        self._coding = model.begin_coding(chunks, recipe.initial_step, generator)
+        self._coding = model.begin_coding(chunks, recipe.initial_step)
         self._recipe = recipe
-        self._rounding_step = math.ceil(recipe.rounding * num_iterations)
-        self._end_of_steering = self._rounding_step + math.floor(STEERED * (num_iterations - self._rounding_step))
+        self._fixing_step = math.ceil(recipe.fixed_steps * num_iterations)
+        self._end_of_steering = self._fixing_step + math.floor(STEERED * (num_iterations - self._fixing_step))
         self._first_step = recipe.first_step(num_iterations)
         video_format, lengths = chunks[0].format, [len(chunk) for chunk in chunks]
         self._num_pixels = video_format.width * video_format.height * sum(lengths)
@@ -98,13 +95,12 @@ class RateTerm:
         return [embeddings, steps] if self._coding.embeddings else [steps]
 
     def begin_iteration(self, step: int) -> None:
-        """Prepare iteration ``step`` of the training, from 0: noise or rounding, the tables, and lmbda."""
-        if step == self._rounding_step:
-            self._coding.begin_rounding()
+        """Prepare iteration ``step`` of the training, from 0: the steps, the tables, and lmbda."""
+        if step == self._fixing_step:
+            self._coding.fix_steps()
         elif (step - self._first_step) % REFIT_INTERVAL == 0:
             self._coding.refit()
-        self._coding.draw_noise()
-        if step == self._rounding_step or (step - self._first_step) % MEASURING_INTERVAL == 0:
+        if step == self._fixing_step or (step - self._first_step) % MEASURING_INTERVAL == 0:
             self._steering.measure(self._coding.rounded_bits())
         if step < self._end_of_steering:
             self._steering.update()

@@ -91,13 +91,12 @@ class WindowModel:
             shared, own = self.coding.parameters(chunk_idx)
         return torch.where(self.mask, shared, own)
 
-    def begin_coding(self, chunks: Sequence[ChunkFrames], initial_step: float, generator: torch.Generator) -> Coding:
+    def begin_coding(self, chunks: Sequence[ChunkFrames], initial_step: float) -> Coding:
         """From now on quantise what is coded, and let embeddings be learned directly: the encoders are gone.
 
         Args:
             chunks: the source frames.
             initial_step: steps in standard deviations.
-            generator: of the noise that stands for rounding.
         """
         embeddings = self.free_embeddings
         if self.encoders:
@@ -112,7 +111,6 @@ class WindowModel:
             thetas,
             embeddings,
             initial_step=initial_step,
-            generator=generator,
         )
         return self.coding
 

@@ -58,7 +58,7 @@ def test_the_same_settings_give_the_same_bytes(source: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("num_iterations", [1, 7, 11])
 def test_a_stop_in_any_phase_leaves_a_good_file(source: Path, tmp_path: Path, num_iterations: int) -> None:
-    """Of twelve iterations six are in fp32, four with noise and two rounded."""
+    """Of twelve iterations six are in fp32, four learn steps and two have the file's."""
     result = encoded(source, tmp_path / "a.nvst", num_iterations=num_iterations)
     assert result.num_frames == 6
     with NvstReader(tmp_path / "a.nvst") as reader:

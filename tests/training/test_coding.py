@@ -1,4 +1,4 @@
-"""What is coded while it is trained: noise, rounding, steps, and bits that are those of the file."""
+"""What is coded while it is trained: rounding, steps, and bits that are those of the file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests import encodes
 LENGTHS = (5, 3)
 
 
-def begun(backbone: Backbone = Backbone.HNERV, kappa: float = 0.5, seed: int = 3) -> tuple[WindowModel, Coding]:
+def begun(backbone: Backbone = Backbone.HNERV, kappa: float = 0.5) -> tuple[WindowModel, Coding]:
     model = encodes.window_model(encodes.tiny_spec(backbone), LENGTHS)
     generator = torch.Generator().manual_seed(5)
     with torch.no_grad():
@@ -29,7 +29,7 @@ def begun(backbone: Backbone = Backbone.HNERV, kappa: float = 0.5, seed: int = 3
             parameters += 0.05 * torch.randn(parameters.shape, generator=generator)
     model.share(torch.rand(model.spec.num_parameters, generator=generator) < kappa)
     chunks = [encodes.chunk_frames(VideoFormat(32, 24), length, first=7 * idx) for idx, length in enumerate(LENGTHS)]
-    return model, model.begin_coding(chunks, 0.25, torch.Generator().manual_seed(seed))
+    return model, model.begin_coding(chunks, 0.25)
 
 
 def step_of_each(model: WindowModel, steps: Tensor) -> Tensor:
@@ -46,25 +46,10 @@ def final_steps(coding: Coding) -> Tensor:
 
 
 @pytest.mark.parametrize("backbone", list(Backbone))
-def test_noise_moves_by_at_most_half_a_step_and_alike_where_shared(backbone: Backbone) -> None:
-    model, coding = begun(backbone)
-    steps = step_of_each(model, torch.exp2(coding.log_steps))
-    moved = [(model.theta(idx) - unquantised(model, idx)).detach() / steps for idx in range(2)]
-    for moves in moved:
-        assert moves.abs().max() <= 0.5 + 1e-4
-        assert moves.std() == pytest.approx(12**-0.5, rel=0.1)
-    assert torch.equal(model.theta(0)[model.mask], model.theta(1)[model.mask])
-    assert not torch.equal(moved[0][~model.mask], moved[1][~model.mask])
-    before = model.theta(0)
-    coding.draw_noise()
-    assert not torch.equal(model.theta(0), before)
-
-
-@pytest.mark.parametrize("backbone", list(Backbone))
 def test_rounded_parameters_are_exactly_what_a_decoder_makes_of_the_integers(backbone: Backbone) -> None:
     model, coding = begun(backbone)
-    coding.begin_rounding()
-    assert coding.is_rounding
+    coding.fix_steps()
+    assert coding.has_fixed_steps
     shared, own, embeddings = coding.integers()
     steps = step_of_each(model, final_steps(coding))
     for chunk_idx in range(2):
@@ -80,23 +65,23 @@ def test_rounded_parameters_are_exactly_what_a_decoder_makes_of_the_integers(bac
         assert torch.equal(model.inputs(chunk_idx, frames, torch.empty(0)), expected)
 
 
-def test_rounding_keeps_the_steps_within_a_sixteenth_and_lets_them_alone() -> None:
+def test_fixing_keeps_the_steps_within_a_sixteenth_and_lets_them_alone() -> None:
     _, coding = begun()
     steps = torch.exp2(coding.log_steps).tolist()
     assert len(coding.steps()) == 2
-    coding.begin_rounding()
+    coding.fix_steps()
     assert coding.steps() == []
     assert [step_size(idx) for idx in coding.step_idx] == pytest.approx(steps, rel=0.07)
     first = coding.step_idx
-    coding.begin_rounding()
+    coding.fix_steps()
     assert coding.step_idx == first
 
 
-@pytest.mark.parametrize("is_rounding", [False, True])
-def test_gradients_reach_values_and_steps(is_rounding: bool) -> None:
+@pytest.mark.parametrize("has_fixed_steps", [False, True])
+def test_gradients_reach_values_and_steps(has_fixed_steps: bool) -> None:
     model, coding = begun()
-    if is_rounding:
-        coding.begin_rounding()
+    if has_fixed_steps:
+        coding.fix_steps()
     frames = torch.tensor([1])
     loss = (model.theta(0) ** 2).sum() + (model.inputs(0, frames, torch.empty(0)) ** 2).sum()
     loss.backward()
@@ -110,14 +95,14 @@ def test_gradients_reach_values_and_steps(is_rounding: bool) -> None:
     assert embeddings[1].any()
     assert not embeddings[0].any()
     for steps in (coding.log_steps, coding.log_embedding_steps):
-        assert (steps.grad is not None) == (not is_rounding)
+        assert (steps.grad is not None) == (not has_fixed_steps)
 
 
 @pytest.mark.parametrize("kappa", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("backbone", [Backbone.HNERV, Backbone.NERV])
 def test_the_bits_are_those_of_the_sections(backbone: Backbone, kappa: float) -> None:
     model, coding = begun(backbone, kappa)
-    coding.begin_rounding()
+    coding.fix_steps()
     shared, own, embeddings = coding.integers()
     mask = model.mask.numpy()
 
@@ -140,7 +125,7 @@ def test_the_bits_are_those_of_the_sections(backbone: Backbone, kappa: float) ->
 
 def test_what_is_rounded_to_zero_is_pulled_towards_it_from_either_side() -> None:
     model, coding = begun(kappa=1.0)
-    coding.begin_rounding()
+    coding.fix_steps()
     with torch.no_grad():
         away = torch.empty(model.spec.num_parameters).uniform_(-0.4, 0.4)
         model.shared.copy_(away * step_of_each(model, final_steps(coding)))
@@ -173,12 +158,6 @@ def test_embeddings_are_in_the_order_of_their_groups() -> None:
         assert torch.equal(differences, symbols.diff(dim=0)[:, channel_idx].flatten())
 
 
-def test_the_same_seed_draws_the_same_noise() -> None:
-    thetas = [begun(seed=seed)[0].theta(1) for seed in (3, 3, 4)]
-    assert torch.equal(thetas[0], thetas[1])
-    assert not torch.equal(thetas[0], thetas[2])
-
-
 def test_the_encoders_are_gone_and_embeddings_begin_as_theirs() -> None:
     model, coding = begun()
     assert model.encoders == []
@@ -194,12 +173,12 @@ def test_a_training_that_diverged_is_told(what: str) -> None:
     with torch.no_grad():
         (model.own[0] if what == "values" else coding.log_steps).fill_(torch.nan)
     with pytest.raises(TrainingError, match="diverged"):
-        coding.begin_rounding()
+        coding.fix_steps()
 
 
 def test_symbols_stay_within_the_format() -> None:
     model, coding = begun(kappa=0.0)
-    coding.begin_rounding()
+    coding.fix_steps()
     with torch.no_grad():
         model.own[0][0] = 1e6
         coding.embeddings[0][0] = -1e6

@@ -42,7 +42,7 @@ def test_the_rate_is_told_from_the_start_of_the_coding_on() -> None:
     model, states = trained(RateGoal(bits=40_000.0))
     assert [state.bpp is None for state in states] == [True] * 80 + [False] * 80
     assert model.coding is not None
-    assert model.coding.is_rounding
+    assert model.coding.has_fixed_steps
     assert states[-1].bpp == pytest.approx(model.coding.rounded_bits().item() / NUM_PIXELS, rel=0.02)
 
 
@@ -83,10 +83,10 @@ def test_without_a_rate_in_the_recipe_nothing_is_quantised() -> None:
 
 
 @pytest.mark.parametrize(
-    ("num_iterations", "is_coding", "is_rounding"), [(79, False, False), (90, True, False), (140, True, True)]
+    ("num_iterations", "is_coding", "has_fixed_steps"), [(79, False, False), (90, True, False), (140, True, True)]
 )
-def test_a_stop_leaves_the_phase_that_was_reached(num_iterations: int, is_coding: bool, is_rounding: bool) -> None:
+def test_a_stop_leaves_the_phase_that_was_reached(num_iterations: int, is_coding: bool, has_fixed_steps: bool) -> None:
     model, states = trained(RateGoal(bits=40_000.0), num_iterations=num_iterations)
     assert len(states) == num_iterations
     assert (model.coding is not None) == is_coding
-    assert bool(model.coding and model.coding.is_rounding) == is_rounding
+    assert bool(model.coding and model.coding.has_fixed_steps) == has_fixed_steps

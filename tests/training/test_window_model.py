@@ -155,7 +155,7 @@ def test_coding_takes_the_embeddings_over(backbone: Backbone) -> None:
     model.share(half_mask(model))
     chunks = [encodes.chunk_frames(FORMAT, length) for length in LENGTHS]
     before = [model.embeddings(idx, chunk) for idx, chunk in enumerate(chunks)]
-    model.begin_coding(chunks, 1e-3, torch.Generator().manual_seed(0))
+    model.begin_coding(chunks, 1e-3)
     assert (model.encoders, model.free_embeddings) == ([], [])
     for idx, chunk in enumerate(chunks):
         torch.testing.assert_close(model.embeddings(idx, chunk), before[idx], rtol=0, atol=1e-2)
@@ -179,5 +179,5 @@ def test_a_far_motion_does_not_coarsen_the_steps_of_embeddings() -> None:
         generator = torch.Generator().manual_seed(0)
         model = WindowModel(spec, LENGTHS, generator=generator, device=encodes.CPU, encoder_width=4, motion=motion)
         chunks = [encodes.chunk_frames(FORMAT, length) for length in LENGTHS]
-        steps.append(model.begin_coding(chunks, 0.25, generator).log_embedding_steps)
+        steps.append(model.begin_coding(chunks, 0.25).log_embedding_steps)
     assert torch.equal(*steps)
