@@ -10,7 +10,7 @@ from nvcodec.bitstream.steps import MAX_STEP_SHIFT, MIN_STEP_SHIFT, NUM_STEPS
 from nvcodec.video.format import ChromaSubsampling, ColorRange
 
 MAJOR_VERSION = 0
-MINOR_VERSION = 4
+MINOR_VERSION = 5
 """While the major version is 0 this is the number of the draft, and a reader accepts no other."""
 
 MAGIC = int.from_bytes(b"\x89NVST\r\n\x1a", "little")

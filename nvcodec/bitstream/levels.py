@@ -109,8 +109,8 @@ def window_memory(network: NetworkSpec, chunk_frames: int) -> int:
     """Bytes for one chunk of a window: its parameters, its embeddings and the activations of one frame.
 
     The activations are all layers' outputs for one frame, those that a grid or the moved texture is put behind once
-    more with it, the texture's motion and the moved texture, and the largest of them twice more: before and after its
-    layer at once.
+    more with it, the texture's samples, its motion and the moved texture, and the largest of them twice more: before
+    and after its layer at once.
     """
     positions = network.base_height * network.base_width
     values = [network.base_channels * positions, math.prod(network.output_shape)]
@@ -131,7 +131,7 @@ def window_memory(network: NetworkSpec, chunk_frames: int) -> int:
         values.append(stage.channels * positions)
     if network.texture_channels:
         pixels = network.coded_height * network.coded_width
-        values += [MOTION_CHANNELS * pixels, network.texture_channels * pixels]
+        values += [math.prod(network.texture_shape), MOTION_CHANNELS * pixels, network.texture_channels * pixels]
         values.append(channels * positions + network.texture_channels * pixels)
     return (
         BYTES_PER_PARAMETER * network.num_parameters

@@ -27,6 +27,10 @@ VAST_BLOCK = 2
 VAST_OUTPUTS = (4, 6, 8, 12)
 MOTION_CHANNELS = 2
 """Channels of an embedding, its last, that move the texture: to the right and down."""
+TEXTURE_BLOCK = 8
+"""Side, in samples, of the square blocks whose cosine transform is coded of a texture."""
+TEXTURE_BANDS = 2 * TEXTURE_BLOCK - 1
+"""Tensors of a texture: coefficients of a block are of one band if their two frequencies have the same sum."""
 TEXTURE_TAPS = 16
 """Samples of the texture that one sample of it, moved, is interpolated from."""
 
@@ -109,6 +113,11 @@ class TensorSpec:
         """Number of elements."""
         return math.prod(self.shape)
 
+    @property
+    def is_texture(self) -> bool:
+        """True for the bands of a texture."""
+        return self.name.startswith("texture.")
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -145,7 +154,7 @@ class NetworkSpec:
         feedforward_width: hidden width of E-NeRV's transformer MLPs.
         texture_channels: channels of VAST's texture, which each frame shows moved; 0 if there is none. With one, the
             last two channels of the embedding are its motion.
-        texture_margin: pixels by which the texture exceeds the coded size on each side.
+        texture_margin: pixels by which the texture exceeds the coded size on each side, or more to fill its blocks.
     """
 
     backbone: Backbone
@@ -232,10 +241,16 @@ class NetworkSpec:
         return self.embedding_channels - (MOTION_CHANNELS if self.texture_channels else 0)
 
     @property
+    def texture_blocks(self) -> tuple[int, int]:
+        """Blocks of the texture from top to bottom and from left to right: enough for the coded size with margins."""
+        margins = 2 * self.texture_margin
+        return -(-(self.coded_height + margins) // TEXTURE_BLOCK), -(-(self.coded_width + margins) // TEXTURE_BLOCK)
+
+    @property
     def texture_shape(self) -> tuple[int, int, int]:
         """Shape (channels, height, width) of the texture."""
-        margins = 2 * self.texture_margin
-        return self.texture_channels, self.coded_height + margins, self.coded_width + margins
+        down, across = self.texture_blocks
+        return self.texture_channels, TEXTURE_BLOCK * down, TEXTURE_BLOCK * across
 
     @property
     def scale(self) -> int:
@@ -315,6 +330,11 @@ class NetworkSpec:
         return f"0 for {self.backbone.name}"
 
 
+def coefficients_of_band(band: int) -> int:
+    """How many coefficients of a block are of a band of a texture, from 0."""
+    return min(band, TEXTURE_BANDS - 1 - band) + 1
+
+
 class _LayoutBuilder:
     """Appends tensors and keeps their offsets."""
 
@@ -384,7 +404,8 @@ def _stages_and_head(spec: NetworkSpec, tensors: _LayoutBuilder) -> None:
             tensors.conv(f"stages.{idx}.conv", channels, stage.channels * stage.stride**2, stage.kernel)
         channels, height, width = stage.channels, height * stage.stride, width * stage.stride
     if spec.texture_channels:
-        tensors.grid("texture", *spec.texture_shape)
+        for band in range(TEXTURE_BANDS):
+            tensors.grid(f"texture.{band}", spec.texture_channels * coefficients_of_band(band), *spec.texture_blocks)
         channels += spec.texture_channels * VAST_BLOCK**2
     tensors.conv("head", channels, spec.num_outputs, spec.head_kernel)
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nvcodec.bitstream.network_spec import MAX_MACS_PER_PIXEL, NetworkSpec
+from nvcodec.bitstream.network_spec import MAX_MACS_PER_PIXEL, TEXTURE_BLOCK, NetworkSpec
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.presets import Preset
 from nvcodec.errors import ConfigError
@@ -189,7 +189,8 @@ def _texture_samples(design: NetworkDesign, video_format: VideoFormat, margin: i
     """Samples of a texture."""
     grid = base_grid(video_format.width, video_format.height, design)
     scale = math.prod(grid.strides) * design.backbone.block_side
-    return design.texture_channels * (grid.width * scale + 2 * margin) * (grid.height * scale + 2 * margin)
+    blocks = [math.ceil((length * scale + 2 * margin) / TEXTURE_BLOCK) for length in (grid.width, grid.height)]
+    return design.texture_channels * TEXTURE_BLOCK**2 * math.prod(blocks)
 
 
 def _embedding_symbols(design: NetworkDesign, video_format: VideoFormat) -> int:

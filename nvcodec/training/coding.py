@@ -52,14 +52,19 @@ class Coding:
             own: N times (S,) own parameters, coded where the mask is false.
             thetas: N times (S,) the networks' parameters, which follow from those.
             embeddings: N times (T, C, h, w), or none.
-            initial_step: steps in standard deviations of their tensor.
+            initial_step: steps in standard deviations of their tensor; a texture's tensors all have the same.
         """
         device = mask.device
         self._shared, self._own = shared, own
         self._sizes = [tensor.size for tensor in spec.layout]
         self.embeddings = [values.detach().clone().requires_grad_() for values in embeddings]
         by_tensor = torch.split(torch.stack(list(thetas)).detach(), self._sizes, dim=1)
-        deviations = [_deviation(values) for values in by_tensor]
+        texture = [values for values, tensor in zip(by_tensor, spec.layout, strict=True) if tensor.is_texture]
+        of_texture = _deviation(torch.cat(texture, dim=1)) if texture else None
+        deviations = [
+            of_texture if of_texture is not None and tensor.is_texture else _deviation(values)
+            for values, tensor in zip(by_tensor, spec.layout, strict=True)
+        ]
         self.log_steps = _log_steps(deviations, initial_step, device)
         features = [values.detach()[:, : spec.num_features] for values in self.embeddings]
         self.log_embedding_steps = _log_steps([_deviation(values) for values in features], initial_step, device)
@@ -71,7 +76,7 @@ class Coding:
         self._shared_rate = SectionRate(shared_counts, device)
         self._own_rates = [SectionRate(own_counts, device) for _ in own]
         self._embedding_rates = [SectionRate(embedding_counts(e), device) for e in self.embeddings]
-        self._refit(regroup=True)
+        self.refit(regroup=True)
 
     @property
     def has_fixed_steps(self) -> bool:
@@ -103,11 +108,7 @@ class Coding:
             torch.tensor([step_size(idx) for idx in some], device=device)
             for some in (self.step_idx, self.embedding_step_idx)
         )
-        self._refit(regroup=True)
-
-    def refit(self) -> None:
-        """Fit the tables, by which bits are counted, to the symbols of now."""
-        self._refit(regroup=False)
+        self.refit(regroup=True)
 
     def parameters(self, chunk_idx: int) -> tuple[Tensor, Tensor]:
         """Shared and own parameters (S,) of a chunk as a decoder would have them."""
@@ -160,7 +161,8 @@ class Coding:
             [_to_integers(symbols, MAX_EMBEDDING_SYMBOL) for symbols in embeddings],
         )
 
-    def _refit(self, *, regroup: bool) -> None:
+    def refit(self, *, regroup: bool = False) -> None:
+        """Fit the tables, by which bits are counted, to the symbols of now; also choose anew what shares a table."""
         shared, own, embeddings = self.integers()
         coded = [in_coded_order(torch.from_numpy(symbols)).numpy() for symbols in embeddings]
         sections = [self._shared_rate, *self._own_rates, *self._embedding_rates]

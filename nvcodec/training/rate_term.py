@@ -14,6 +14,7 @@ from nvcodec.training.steering import RateGoal, Steering
 from nvcodec.training.window_model import WindowModel
 
 REFIT_INTERVAL = 50
+REGROUPING_INTERVAL = 250
 MEASURING_INTERVAL = 10
 STEERED = 0.9
 """Fraction of what is left once the steps are fixed, during which lmbda is still steered."""
@@ -99,7 +100,7 @@ class RateTerm:
         if step == self._fixing_step:
             self._coding.fix_steps()
         elif (step - self._first_step) % REFIT_INTERVAL == 0:
-            self._coding.refit()
+            self._coding.refit(regroup=(step - self._first_step) % REGROUPING_INTERVAL == 0)
         if step == self._fixing_step or (step - self._first_step) % MEASURING_INTERVAL == 0:
             self._steering.measure(self._coding.rounded_bits())
         if step < self._end_of_steering:

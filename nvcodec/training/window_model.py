@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from nvcodec.bitstream.network_spec import Backbone, NetworkSpec
 from nvcodec.networks import build_network, initial_parameters, time_encoding
-from nvcodec.networks.vast import MOTION_UNIT
+from nvcodec.networks.texture import MOTION_UNIT
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.coding import Coding
 from nvcodec.training.embedding_encoder import EmbeddingEncoder

@@ -8,7 +8,7 @@ import torch
 
 from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.networks import time_encoding
-from nvcodec.networks.vast import MOTION_UNIT
+from nvcodec.networks.texture import MOTION_UNIT
 from nvcodec.training.window_model import WindowModel
 from nvcodec.video.format import ChromaSubsampling, VideoFormat
 from nvcodec.video.packing import blocks_to_planes, values_to_samples
