@@ -31,6 +31,7 @@ TEXTURE_BLOCK = 8
 """Side, in samples, of the square blocks whose cosine transform is coded of a texture."""
 TEXTURE_BANDS = 2 * TEXTURE_BLOCK - 1
 """Tensors of a texture: coefficients of a block are of one band if their two frequencies have the same sum."""
+MAX_TEXTURE_MARGIN = 1024
 TEXTURE_TAPS = 16
 """Samples of the texture that one sample of it, moved, is interpolated from."""
 
@@ -200,7 +201,9 @@ class NetworkSpec:
                 self._require(stage.grid_channels == 0, "stage grid channels", stage.grid_channels, self._unused)
         self._require(self.head_kernel in (1, 3, 5, 7), "head_kernel", self.head_kernel, "1, 3, 5 or 7")
         self._require_range("texture_channels", self.texture_channels, 0, 16 if self.backbone == Backbone.VAST else 0)
-        self._require_range("texture_margin", self.texture_margin, 0, 1024 if self.texture_channels else 0)
+        self._require_range(
+            "texture_margin", self.texture_margin, 0, MAX_TEXTURE_MARGIN if self.texture_channels else 0
+        )
         if self.backbone.has_embedding:
             self._require_range("embedding_channels", self.embedding_channels, 1, 256)
             self._require_unused("pe_levels", "stem_width")

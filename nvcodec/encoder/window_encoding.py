@@ -22,7 +22,7 @@ from nvcodec.bitstream import (
     smallest_level,
 )
 from nvcodec.bitstream.headers import MAX_SYMBOL
-from nvcodec.bitstream.network_spec import NetworkSpec
+from nvcodec.bitstream.network_spec import MAX_TEXTURE_MARGIN, NetworkSpec
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.quantization import (
     QuantizedEmbeddings,
@@ -256,7 +256,8 @@ def _texture_margin(motion: Sequence[Tensor], video_format: VideoFormat) -> int 
     """Pixels of the texture beyond each side of the frame; None, without a texture, if too little or much moves."""
     largest = max((float(displacements.abs().max()) for displacements in motion), default=0.0)
     relative = largest / min(video_format.width, video_format.height)
-    return math.ceil(largest) if LEAST_MOTION <= relative <= MOST_MOTION else None
+    is_suited = LEAST_MOTION <= relative <= MOST_MOTION and largest <= MAX_TEXTURE_MARGIN
+    return math.ceil(largest) if is_suited else None
 
 
 def _mask_needs_information(job: WindowJob, config: EncoderConfig) -> bool:

@@ -173,10 +173,11 @@ def fit(
                 num_iterations=total,
             )
             _replace_inputs(optimizer, rate.parameter_groups(recipe.learning_rate))
+        speed = learning_rate_multiplier(step / total, recipe.warmup_ratio)
         if rate is not None:
-            rate.begin_iteration(step)
+            rate.begin_iteration(step, speed)
         for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * learning_rate_multiplier(step / total, recipe.warmup_ratio)
+            group["lr"] = group["peak"] * speed
         optimizer.zero_grad()
         losses = torch.zeros((), device=model.device)
         for together in joint_groups:

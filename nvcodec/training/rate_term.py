@@ -95,8 +95,13 @@ class RateTerm:
         steps = {"params": self._coding.steps(), "peak": self._recipe.step_learning_rate}
         return [embeddings, steps] if self._coding.embeddings else [steps]
 
-    def begin_iteration(self, step: int) -> None:
-        """Prepare iteration ``step`` of the training, from 0: the steps, the tables, and lmbda."""
+    def begin_iteration(self, step: int, speed: float) -> None:
+        """Prepare an iteration: the steps, the tables, and lmbda.
+
+        Args:
+            step: which iteration of the training, from 0.
+            speed: its learning rate relative to the peak, 0..1.
+        """
         if step == self._fixing_step:
             self._coding.fix_steps()
         elif (step - self._first_step) % REFIT_INTERVAL == 0:
@@ -104,7 +109,7 @@ class RateTerm:
         if step == self._fixing_step or (step - self._first_step) % MEASURING_INTERVAL == 0:
             self._steering.measure(self._coding.rounded_bits())
         if step < self._end_of_steering:
-            self._steering.update()
+            self._steering.update(speed)
 
     def of_chunk(self, chunk_idx: int) -> Tensor:
         """The term for a chunk's own parameters and embeddings, a scalar to differentiate."""

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 GAIN = 32.0
-"""How often lmbda would be multiplied by the excess of the rate over the whole of the steering."""
+"""How often lmbda would be multiplied by the excess of the rate over the whole of the steering at full speed."""
+LEAST_SPEED = 1 / 8
 MAX_LOG_STEP = 0.2
 MAX_LOG_RANGE = math.log(256)
 LEAST_LMBDA = 1e-12
@@ -63,10 +64,15 @@ class Steering:
         """Take notice of the bits of the window's symbols, a scalar without gradient."""
         self.rate = bits + self._goal.fixed_bits
 
-    def update(self) -> None:
-        """Steer by what was measured last."""
+    def update(self, speed: float) -> None:
+        """Steer by what was measured last.
+
+        Args:
+            speed: the learning rate relative to its peak, 0..1. The slower the training, the less the rate heeds lmbda.
+        """
         if self._goal.lmbda is not None:
             return
-        step = (self._gain * torch.log(self.rate / self._goal.bits)).clamp(-MAX_LOG_STEP, MAX_LOG_STEP)
+        gain = self._gain / max(speed, LEAST_SPEED)
+        step = (gain * torch.log(self.rate / self._goal.bits)).clamp(-MAX_LOG_STEP, MAX_LOG_STEP)
         away = (torch.log(self.lmbda) + step - self._log_start).clamp(-MAX_LOG_RANGE, MAX_LOG_RANGE)
         self.lmbda = torch.exp(self._log_start + away)

@@ -10,32 +10,39 @@ import torch
 from nvcodec.training.steering import MAX_LOG_RANGE, RateGoal, Steering
 
 
-def steered(goal: RateGoal, num_iterations: int, *, octaves: float, lag: float = 40.0) -> tuple[Steering, list[float]]:
+def steered(
+    goal: RateGoal, num_iterations: int, *, octaves: float, does_slow: bool = False
+) -> tuple[Steering, list[float]]:
     """A rate that falls by half a bit a symbol with every doubling of lmbda, late: from 4 bits a symbol of 1000.
 
     Args:
         goal: what to steer to.
         num_iterations: of the steering.
         octaves: how far the first lmbda is from the one that would give 4 bits a symbol.
-        lag: iterations in which the rate comes nearer to its rest by a factor e.
+        does_slow: the rate follows more and more slowly, down to an eighth of its speed. At first it comes nearer to
+            its rest by a factor e in 40 iterations.
     """
     steering = Steering(goal, torch.tensor(0.004), 1000, num_iterations)
     right = steering.lmbda.item() * 2.0**octaves
     bits, rates = 4000.0, []
-    for _ in range(num_iterations):
+    for idx in range(num_iterations):
+        speed = 1 - 7 / 8 * idx / num_iterations if does_slow else 1.0
         rest = max(4000 - 500 * math.log2(steering.lmbda.item() / right), 100)
-        bits += (rest - bits) / lag
+        bits += (rest - bits) * speed / 40
         steering.measure(torch.tensor(bits))
-        steering.update()
+        steering.update(speed)
         rates.append(bits)
     return steering, rates
 
 
+@pytest.mark.parametrize("does_slow", [False, True])
 @pytest.mark.parametrize("octaves", [-2.0, 0.0, 2.0])
 @pytest.mark.parametrize("num_iterations", [400, 1500])
 @pytest.mark.parametrize("target", [3500.0, 4300.0])
-def test_the_rate_comes_to_its_goal_and_stays_there(target: float, num_iterations: int, octaves: float) -> None:
-    _, rates = steered(RateGoal(target), num_iterations, octaves=octaves)
+def test_the_rate_comes_to_its_goal_and_stays_there(
+    target: float, num_iterations: int, octaves: float, does_slow: bool
+) -> None:
+    _, rates = steered(RateGoal(target), num_iterations, octaves=octaves, does_slow=does_slow)
     assert rates[-num_iterations // 4 :] == pytest.approx([target] * (num_iterations // 4), rel=0.03)
 
 
