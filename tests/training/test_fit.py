@@ -89,6 +89,28 @@ def test_a_step_follows_the_sum_of_the_chunks_where_shared_and_the_chunk_alone_e
     assert not shared_gradient[~mask].any()
 
 
+@pytest.mark.parametrize(("most_pixels", "runs"), [(2**21, [3]), (2 * 4 * 32 * 24, [2, 1]), (1, [1, 1, 1])])
+@pytest.mark.parametrize("backbone", [Backbone.HNERV, Backbone.VAST])
+def test_chunks_that_share_everything_go_through_one_run_as_far_as_memory_allows(
+    backbone: Backbone, most_pixels: int, runs: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, chunks = make_model(backbone, 1.0), make_chunks()
+    alone = [gradient_alone(model, chunks, chunk_idx, Loss.L2) for chunk_idx in range(len(chunks))]
+    batches: list[int] = []
+    reconstruct = model.reconstruct
+
+    def counted(theta: Tensor, inputs: Tensor, *sizes: int) -> Tensor:
+        batches.append(len(inputs) // ONE_STEP.batch_size)
+        return reconstruct(theta, inputs, *sizes)
+
+    monkeypatch.setattr(model, "reconstruct", counted)
+    monkeypatch.setattr("nvcodec.training.fit.MOST_PIXELS", most_pixels)
+    run_fit(model, chunks, ONE_STEP)
+    assert batches == runs
+    assert model.shared.grad is not None
+    assert_close(model.shared.grad, sum(alone))
+
+
 @pytest.mark.parametrize("backbone", [Backbone.HNERV, Backbone.NERV, Backbone.VAST])
 def test_an_optimiser_step_on_separate_networks_gives_the_same_parameters(backbone: Backbone) -> None:
     """Adam on the summed and on the single gradients, by hand: its first step moves by lr against the gradient."""

@@ -1,0 +1,46 @@
+"""Which networks are trained with less precise convolutions."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional
+
+from nvcodec.bitstream.network_spec import Backbone
+from nvcodec.encoder.presets import PRESETS
+from nvcodec.training.precision import reduced_precision
+from tests import encodes
+
+
+@pytest.mark.parametrize("has_tiles", [False, True])
+@pytest.mark.parametrize("is_wanted", [False, True])
+def test_only_where_it_is_wanted_and_faster(is_wanted: bool, has_tiles: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": has_tiles}, raising=False)
+    weight = torch.ones(1, 1, 3, 3, requires_grad=True)
+    with reduced_precision(encodes.CPU, is_wanted=is_wanted):
+        result = functional.conv2d(torch.ones(1, 1, 4, 4), weight)
+    assert (result.dtype == torch.bfloat16) == (is_wanted and has_tiles)
+    result.float().sum().backward()
+    assert weight.grad is not None
+    assert weight.grad.dtype == torch.float32
+    assert functional.conv2d(torch.ones(1, 1, 4, 4), weight).dtype == torch.float32
+
+
+def test_a_version_that_does_not_tell_what_the_cpu_can_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    with reduced_precision(encodes.CPU, is_wanted=True):
+        assert functional.conv2d(torch.ones(1, 1, 4, 4), torch.ones(1, 1, 3, 3)).dtype == torch.float32
+
+
+def test_the_recipes_of_the_papers_are_precise() -> None:
+    for backbone in (Backbone.NERV, Backbone.ENERV, Backbone.HNERV):
+        assert not any(PRESETS[preset](backbone, None).recipe.reduced_precision for preset in PRESETS)
+    assert PRESETS["fast"](Backbone.VAST, None).recipe.reduced_precision
+
+
+def test_what_is_compared_with_the_source_is_precise() -> None:
+    spec = encodes.tiny_spec(Backbone.VAST)
+    model = encodes.window_model(spec, (2,))
+    with torch.autocast("cpu", torch.bfloat16):
+        frames = model.reconstruct(model.theta(0), model.free_embeddings[0], 4, 4)
+    assert frames.dtype == torch.float32
