@@ -15,7 +15,7 @@ from .index import WindowBoxes
 from .layout import ENERV
 from .limits import Evaluation, Integers
 from .mask import read_mask
-from .networks import frame_at, frame_of, grid_encodings
+from .networks import frame_at, frame_of, grid_encodings, texture_of
 from .stream import Stream
 from .window import Window
 
@@ -51,10 +51,13 @@ def outputs_of(window: Window, chunk_idx: int, parameters: dict[str, np.ndarray]
     """The output of the network for each frame of a chunk."""
     spec = window.spec
     grid = grid_encodings(spec) if spec.backbone == ENERV else None
+    with np.errstate(all="ignore"):
+        texture = texture_of(spec, parameters) if spec.texture_channels > 0 else None
     for frame in range(chunk.header.num_frames):
         if spec.has_embeddings:
             # "An embedding value is its integer times the step of embedding_step_idx." (clause 11)
-            yield frame_of(spec, parameters, chunk.embeddings[frame] * step(chunk.header.embedding_step_idx))
+            embedding = chunk.embeddings[frame] * step(chunk.header.embedding_step_idx)
+            yield frame_of(spec, parameters, embedding, texture)
         else:
             yield frame_at(spec, parameters, *time_of(window, chunk_idx, frame), grid)
 

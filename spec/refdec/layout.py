@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 NERV, ENERV, HNERV, VAST = 1, 2, 3, 4
 HEAD_WIDTH = 64
 HEADS = {"trans1": 1, "trans2": 8}
+NUM_BANDS = 15
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ def linear(name: str, num_inputs: int, num_outputs: int, runs: int = 1) -> Layer
 def grid(name: str, num_channels: int, rows: int, columns: int) -> Layer:
     """'grids (channels, rows, columns)'; 'a single tensor'; 'grids and everything else count nothing' (clause 6)."""
     return Layer(name, (num_channels, rows, columns), 0, has_bias=False)
+
+
+def n_of_band(k: int) -> int:
+    """'Those of band k are the n(k) = min(k, 14 − k) + 1 with f + g = k.'"""
+    return min(k, 14 - k) + 1
 
 
 def block(name: str, spec: Spec, num_positions: int) -> list[Layer]:
@@ -126,11 +132,11 @@ def layers_of(spec: Spec) -> list[Layer]:
             # "In all other cases `conv` convolution k x k, C(i) + G(i) → C(i+1) * s²."
             layers.append(conv(f"{name}.conv", channels[i] + g, channels[i + 1] * stride**2, kernel, positions))
         rows, columns = rows * stride, columns * stride
-    # "If T > 0 then follows the grid `texture`, a single tensor of T channels, with coded_height + 2 * texture_margin
-    # rows and coded_width + 2 * texture_margin columns."
+    # "If T > 0 then follow the 15 bands of the texture, the grids `texture.0`, `texture.1`, …, `texture.14`, each a
+    # single tensor."; "`texture.k` has T * n(k) channels of BH rows and BW columns"
     t = spec.texture_channels
     if t > 0:
-        layers.append(grid("texture", t, *spec.texture_size))
+        layers += [grid(f"texture.{k}", t * n_of_band(k), *spec.texture_blocks) for k in range(NUM_BANDS)]
     # "Last, `head`: convolution head_kernel x head_kernel, channels of the last stage + 4 * T → num_outputs."
     layers.append(conv("head", channels[-1] + 4 * t, spec.num_outputs, spec.head_kernel, rows * columns))
     return layers
@@ -176,8 +182,11 @@ def activations_of(spec: Spec) -> list[int]:
             activations.append((entering + g) * positions)
         positions, entering = positions * stride**2, channels
         activations.append(channels * positions)
-    # "if T > 0 each of 2, T and (channels of the last stage) / 4 + T times coded_height * coded_width"
+    # "if T > 0 the T * 8 * BH * 8 * BW samples of the texture, and each of 2, T and (channels of the last stage) / 4
+    # + T times coded_height * coded_width"
     if spec.texture_channels > 0:
+        rows, columns = spec.texture_size
+        activations.append(spec.texture_channels * rows * columns)
         pixels = spec.coded_height * spec.coded_width
         activations += [2 * pixels, spec.texture_channels * pixels]
         activations.append(entering * pixels // 4 + spec.texture_channels * pixels)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .encoding import encode
-from .layout import ENERV, HEAD_WIDTH, HEADS
+from .layout import ENERV, HEAD_WIDTH, HEADS, NUM_BANDS, n_of_band
 from .window import Spec
 
 Parameters = dict[str, np.ndarray]
@@ -183,6 +183,29 @@ def cubic(d: np.ndarray) -> np.ndarray:
     return np.where(d <= 1, 1.25 * d**3 - 2.25 * d**2 + 1, -0.75 * (d**3 - 5 * d**2 + 8 * d - 4))
 
 
+def cosine(f: int) -> np.ndarray:
+    """a(f, y) for y = 0 … 7: 'a(0, y) = √(1/8); a(f, y) = cos(π * (2 * y + 1) * f / 16) / 2 for f > 0'."""
+    y = np.arange(8)
+    return np.full(8, math.sqrt(1 / 8)) if f == 0 else np.cos(math.pi * (2 * y + 1) * f / 16) / 2
+
+
+def texture_of(spec: Spec, parameters: Parameters) -> np.ndarray:
+    """'Texture': the samples of all channels, 'the same for all frames of a chunk'."""
+    bh, bw = spec.texture_blocks
+    texture = np.zeros((spec.texture_channels, bh, 8, bw, 8))
+    for k in range(NUM_BANDS):
+        for j in range(n_of_band(k)):
+            # "Its channel c * n(k) + j, 0 ≤ j < n(k), holds the coefficients of channel c of the texture with
+            # f = max(0, k − 7) + j and g = k − f." (clause 12)
+            f = max(0, k - 7) + j
+            g = k - f
+            coefficient = parameters[f"texture.{k}"][j :: n_of_band(k)]
+            # "texture[c][8 * i + y][8 * l + x] = Σ over f, g = 0 … 7 of a(f, y) * a(g, x) * coefficient(f, g)[c][i][l]"
+            down, across = cosine(f)[:, None, None], cosine(g)
+            texture += down * across * coefficient[:, :, None, :, None]
+    return texture.reshape(spec.texture_channels, 8 * bh, 8 * bw)
+
+
 def blocks_of(spec: Spec, texture: np.ndarray, motion: np.ndarray) -> np.ndarray:
     """'Texture': the 4 * T channels that the head sees; motion is the last two channels of the embedding."""
     height, width = spec.coded_height, spec.coded_width
@@ -193,7 +216,7 @@ def blocks_of(spec: Spec, texture: np.ndarray, motion: np.ndarray) -> np.ndarray
     column = np.arange(width)[None, :] + spec.texture_margin + motion_of_pixels(u, height, width)
     j, i = np.floor(row).astype(np.int64), np.floor(column).astype(np.int64)
     # "z[c][y][x] = Σ over a, b = −1 … 2 of k(|Y − J − a|) * k(|X − I − b|)
-    #              * texture[c][clip(J + a, H + 2M)][clip(I + b, W + 2M)]"
+    #              * texture[c][clip(J + a, 8 * BH)][clip(I + b, 8 * BW)]"
     z = np.zeros((spec.texture_channels, height, width))
     rows, columns = spec.texture_size
     for a in range(-1, 3):
@@ -220,10 +243,11 @@ def frame_at(spec: Spec, parameters: Parameters, i: int, n: int, grid: np.ndarra
     return stages(spec, parameters, g.reshape(spec.base_channels, spec.base_height, spec.base_width))
 
 
-def frame_of(spec: Spec, parameters: Parameters, embedding: np.ndarray) -> np.ndarray:
-    """HNERV: 'x = act(`stem`(embedding))'; VAST: 'x = act(`stem`(the first F channels of the embedding))'."""
+def frame_of(spec: Spec, parameters: Parameters, embedding: np.ndarray, texture: np.ndarray | None) -> np.ndarray:
+    """HNERV: 'x = act(`stem`(embedding))'; VAST: 'x = act(`stem`(the first F channels of the embedding))'. texture: its
+    samples, if there is one."""
     x = activation_of(spec)(conv(parameters, "stem", embedding[: spec.num_features]))
     blocks = None
-    if spec.texture_channels > 0:
-        blocks = blocks_of(spec, parameters["texture"], embedding[spec.num_features :])
+    if texture is not None:
+        blocks = blocks_of(spec, texture, embedding[spec.num_features :])
     return stages(spec, parameters, x, blocks)

@@ -71,9 +71,18 @@ class Spec:
         return self.embedding_channels - (2 if self.texture_channels > 0 else 0)
 
     @property
+    def texture_blocks(self) -> tuple[int, int]:
+        """'BH = (coded_height + 2 * texture_margin + 7) div 8 from top to bottom and BW = (coded_width +
+        2 * texture_margin + 7) div 8 from left to right' (clause 12)."""
+        bh = (self.coded_height + 2 * self.texture_margin + 7) // 8
+        bw = (self.coded_width + 2 * self.texture_margin + 7) // 8
+        return bh, bw
+
+    @property
     def texture_size(self) -> tuple[int, int]:
-        """'coded_height + 2 * texture_margin rows and coded_width + 2 * texture_margin columns' (clause 12)."""
-        return self.coded_height + 2 * self.texture_margin, self.coded_width + 2 * self.texture_margin
+        """'So the texture has 8 * BH rows and 8 * BW columns.' (clause 13)"""
+        bh, bw = self.texture_blocks
+        return 8 * bh, 8 * bw
 
 
 @dataclass(frozen=True)
