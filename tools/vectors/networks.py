@@ -25,8 +25,9 @@ VAST = NetworkSpec(Backbone.VAST, 2, 3, 4, (Stage(3, 3, 4), Stage(1, 3, 5, 3)), 
 """Coded 18 x 12, with a grid of 9 x 6 before its second stage."""
 TINY_VAST = replace(VAST, base_height=1, base_width=2, stages=(Stage(2, 1, 2, 1),), num_outputs=6)
 TEXTURE = replace(VAST, embedding_channels=4, texture_channels=1)
-"""The same with a texture as large as the coded size, and two channels of its motion."""
+"""The same with a texture of 2 rows of 3 blocks, without a margin, and two channels of its motion."""
 TINY_TEXTURE = replace(TINY_VAST, embedding_channels=4, texture_channels=1, texture_margin=1)
+"""Its texture is one block high and two wide; a margin of 2 would fit into these, one of 0 or 3 would not."""
 TINY = NetworkSpec(Backbone.HNERV, 1, 2, 3, (Stage(2, 1, 2), Stage(2, 3, 2)), 3, embedding_channels=2)
 """For frames of 8 x 4 pixels."""
 TINY_NERV = NetworkSpec(Backbone.NERV, 1, 2, 2, (Stage(4, 3, 2),), 1, pe_levels=3, stem_width=4)

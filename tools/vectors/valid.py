@@ -35,7 +35,8 @@ def one(network: NetworkSpec, seed: int = 0, **fields: object) -> StreamRecipe:
     """A file of one window; fields of the stream are told from those of the window by their names."""
     of_stream = {name: value for name, value in fields.items() if name in StreamRecipe.__dataclass_fields__}
     of_window = {name: value for name, value in fields.items() if name not in of_stream}
-    if network.backbone == Backbone.ENERV:  # Its many tensors would each take a large explicit table.
+    # Their many tensors would each take a large explicit table.
+    if network.backbone == Backbone.ENERV or network.texture_channels:
         of_window = {"make_table": two_parameter_table, **of_window}
     return StreamRecipe((WindowRecipe(network, **of_window),), seed=seed, **of_stream)  # type: ignore[arg-type]
 
@@ -48,6 +49,7 @@ ENERV_STRIDES = replace(ENERV, base_height=2, base_width=2, stages=(Stage(3, 3, 
 BASES = replace(NERV, pe_levels=128, pe_base_num=2, pe_base_den=1)
 FLAT_BASE = replace(NERV, pe_levels=9, pe_base_num=255, pe_base_den=254)
 TWO_GRIDS = replace(VAST, stages=(Stage(3, 3, 4, 2), Stage(1, 5, 5, 1)))
+FULL_BLOCKS = replace(TEXTURE, base_height=4, base_width=4, stages=(Stage(2, 3, 4), Stage(1, 3, 5)), texture_margin=4)
 NO_GRIDS = replace(VAST, stages=(Stage(3, 3, 4), Stage(1, 3, 5)))
 
 RECIPES: dict[str, tuple[str, StreamRecipe]] = {
@@ -180,11 +182,12 @@ RECIPES: dict[str, tuple[str, StreamRecipe]] = {
     ),
     "vast-gray": ("VAST, gray, odd height", one(gray(VAST), format=replace(FORMAT, chroma_subsampling=GRAY))),
     "vast-texture": (
-        "VAST with a texture as large as the coded size, all of it shared (clauses 12, 13)",
+        "VAST with a texture without a margin, larger than the frame to fill its blocks, all of it shared (clause 12)",
         one(TEXTURE, shared_pct=100, lengths=(3, 2), embedding_range=(20, 8), motion=4),
     ),
     "vast-texture-margin": (
-        "VAST, YUV444, 10 bits, two channels of a texture with a margin; motion that goes beyond its edges (clause 13)",
+        "VAST, YUV444, 10 bits, two channels of a texture whose margin ends with a block at the right, not at the "
+        "bottom; motion that goes beyond its edges (clause 13)",
         one(
             replace(TEXTURE, num_outputs=12, texture_channels=2, texture_margin=3),
             lengths=(2, 2),
@@ -193,8 +196,23 @@ RECIPES: dict[str, tuple[str, StreamRecipe]] = {
             format=replace(FORMAT, bit_depth=10, chroma_subsampling=YUV444),
         ),
     ),
+    "vast-texture-blocks": (
+        "VAST, masks by tensor: own and shared bands of a texture of two channels, whose margin ends within blocks; "
+        "motion over what fills these and beyond the edges (clauses 12, 13)",
+        one(
+            replace(TEXTURE, texture_channels=2, texture_margin=5),
+            granularity=TENSOR,
+            lengths=(2, 2),
+            embedding_range=(20, 16),
+            motion=24,
+        ),
+    ),
+    "vast-texture-full": (
+        "VAST with a texture whose margins end with blocks, all of it own: no block more (clause 12)",
+        one(FULL_BLOCKS, shared_pct=0, lengths=(1, 1), embedding_range=(20, 8), motion=4),
+    ),
     "vast-texture-row": (
-        "VAST, masks by row: a unit is a channel of the texture, and each chunk has own ones (clause 10)",
+        "VAST, masks by row: a unit is a channel of a band of the texture, and each chunk has own ones (clause 10)",
         one(replace(TEXTURE, texture_channels=3, texture_margin=1), granularity=ROW, motion=8),
     ),
     "vast-and-nerv": (
