@@ -71,13 +71,30 @@ def test_the_memory_of_a_window_counts_its_grids() -> None:
     assert VAST.macs_per_frame - without.macs_per_frame == 2 * 2 * 8
 
 
+@pytest.mark.parametrize(
+    ("margin", "blocks"), [(0, (1, 1)), (1, (1, 2)), (2, (1, 2)), (3, (2, 2)), (4, (2, 2)), (5, (2, 3))]
+)
+def test_a_texture_has_as_many_blocks_as_cover_its_margin(margin: int, blocks: tuple[int, int]) -> None:
+    """The texture of 4 x 8 pixels and its bands."""
+    network = dataclasses.replace(TEXTURE, texture_margin=margin)
+    assert network.texture_blocks == blocks
+    assert network.texture_shape == (2, 8 * blocks[0], 8 * blocks[1])
+    bands = [tensor for tensor in network.layout if tensor.is_texture]
+    assert [tensor.name for tensor in bands] == [f"texture.{band}" for band in range(15)]
+    counts = [1, 2, 3, 4, 5, 6, 7, 8, 7, 6, 5, 4, 3, 2, 1]
+    assert [tensor.shape for tensor in bands] == [(2 * count, *blocks) for count in counts]
+    assert network.layout[-2].name == "head.weight"
+    assert bands[-1].offset + bands[-1].size == network.layout[-2].offset
+
+
 def test_the_memory_of_a_window_counts_its_texture() -> None:
-    # As above, and for 4 x 8 pixels motion, the moved texture of 2 channels, and that behind the last stage's 2.
-    activations = [3 * 2, 2 * 8, (2 + 2) * 8, 2 * 8, 6 * 8, 2 * 32, 2 * 32, 2 * 8 + 2 * 32]
+    # As above, the texture's 2 channels of 1 x 2 blocks of 8 x 8 for 4 x 8 pixels with a margin of 1, and for these
+    # pixels motion, the moved texture, and that behind the last stage's 2.
+    activations = [3 * 2, 2 * 8, (2 + 2) * 8, 2 * 8, 6 * 8, 2 * 2 * 64, 2 * 32, 2 * 32, 2 * 8 + 2 * 32]
     expected = 32 * TEXTURE.num_parameters + 32 * 4 * 2 * 7 + 4 * sum(activations) + 8 * max(activations)
     assert window_memory(TEXTURE, 7) == expected
-    # The texture itself with its margin of 1, and the weights of the head of 3 x 3 that see its blocks.
-    assert TEXTURE.num_parameters - VAST.num_parameters == 2 * 6 * 10 + 4 * 2 * 6 * 9
+    # The texture itself, and the weights of the head of 3 x 3 that see its blocks of 2 x 2.
+    assert TEXTURE.num_parameters - VAST.num_parameters == 2 * 2 * 64 + 4 * 2 * 6 * 9
     assert TEXTURE.macs_per_frame - VAST.macs_per_frame == 16 * 2 * 32 + 4 * 2 * 6 * 9 * 8
 
 

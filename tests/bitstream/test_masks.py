@@ -62,7 +62,8 @@ def test_row_units_include_the_bias() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "name", "shape"), [(VAST, "stages.1.grid", (2, 2, 4)), (TEXTURE, "texture", (2, 4 + 2, 8 + 2))]
+    ("spec", "name", "shape"),
+    [(VAST, "stages.1.grid", (2, 2, 4)), (TEXTURE, "texture.0", (2, 1, 2)), (TEXTURE, "texture.4", (2 * 5, 1, 2))],
 )
 @pytest.mark.parametrize("granularity", [MaskGranularity.KERNEL, MaskGranularity.ROW])
 def test_a_unit_of_a_grid_is_a_channel(

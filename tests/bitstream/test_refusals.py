@@ -55,7 +55,7 @@ def refused(data: bytes) -> BitstreamError:
     ("offset", "value", "reason"),
     [
         (0, 0x88, "not a .nvst file"),
-        (8, 1, "version 1.4"),
+        (8, 1, "version 1.5"),
         (9, 2, "version 0.2"),
         (10, 1, "profile 1 is unknown"),
         (11, 1, "reserved is 1"),
