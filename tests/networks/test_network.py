@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import vector_to_parameters
 
-from nvcodec.bitstream.network_spec import Activation, Backbone, NetworkSpec, OutputActivation, Stage, TensorKind
+from nvcodec.bitstream.network_spec import Activation, Backbone, NetworkSpec, OutputActivation, TensorKind
 from nvcodec.errors import MalformedError
 from nvcodec.networks import NetworkDesign, build_network, initial_parameters, solve_network, time_encoding
 from nvcodec.networks.positional import grid_encoding
+from nvcodec.networks.texture import Texture
 from nvcodec.video.format import ChromaSubsampling, VideoFormat
 
 SMALL = {
@@ -302,124 +301,45 @@ def test_a_network_begins_as_if_it_had_no_grid() -> None:
     assert [bool(theta[tensor.offset : tensor.offset + tensor.size].any()) for tensor in grids] == [False]
 
 
-# Coded 18 x 12 from a base grid of 3 x 2. Its head has one output for each channel of the texture's blocks.
-TEXTURED = NetworkSpec(
-    Backbone.VAST,
-    2,
-    3,
-    4,
-    (Stage(3, 3, 4),),
-    1,
-    num_outputs=8,
-    embedding_channels=4,
-    texture_channels=2,
-    texture_margin=3,
-)
+# Its head has one output for each channel of the texture's blocks of 2 x 2.
+TEXTURED = small_spec(Backbone.VAST, num_outputs=8, embedding_channels=5, texture_channels=2, texture_margin=3)
 
 
-def some_texture(spec: NetworkSpec) -> Tensor:
-    return torch.randn(spec.texture_shape, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+def with_texture(theta: Tensor, spec: NetworkSpec) -> Tensor:
+    """The same parameters with coefficients of a texture of noise."""
+    bands = [tensor for tensor in spec.layout if tensor.is_texture]
+    values = torch.randn(sum(tensor.size for tensor in bands), generator=torch.Generator().manual_seed(4))
+    start, end = bands[0].offset, bands[-1].offset + bands[-1].size
+    return torch.cat((theta[:start], values.to(theta), theta[end:]))
 
 
-def moved(spec: NetworkSpec, texture: Tensor, motion: Tensor) -> Tensor:
-    """What frames with this motion (N, 2, h, w) show of the texture: (N, channels, coded height, coded width)."""
-    head = torch.zeros(spec.num_outputs, spec.stages[-1].channels + spec.num_outputs, dtype=texture.dtype)
-    head[:, spec.stages[-1].channels :] = torch.eye(spec.num_outputs)
-    values = {"texture": texture, "head.weight": head}
-    parts = [values.get(tensor.name, torch.zeros(tensor.shape, dtype=texture.dtype)) for tensor in spec.layout]
-    theta = torch.cat([part.flatten() for part in parts])
-    features = torch.ones(len(motion), spec.num_features, spec.base_height, spec.base_width, dtype=texture.dtype)
-    blocks = build_network(spec).logits(theta, torch.cat((features, motion), dim=1))
-    return nn.functional.pixel_shuffle(blocks, 2)
-
-
-def constant_motion(spec: NetworkSpec, right: float, down: float) -> Tensor:
-    motion = torch.tensor([right, down], dtype=torch.float64)
-    return motion[None, :, None, None].expand(1, 2, spec.base_height, spec.base_width)
-
-
-@pytest.mark.parametrize("margin", [0, 3])
-def test_without_motion_a_frame_shows_the_middle_of_the_texture(margin: int) -> None:
-    spec = dataclasses.replace(TEXTURED, texture_margin=margin)
-    texture = some_texture(spec)
-    (shown,) = moved(spec, texture, constant_motion(spec, 0, 0))
-    torch.testing.assert_close(shown, texture[:, margin : margin + 12, margin : margin + 18], rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize(("right", "down"), [(1, 0), (0, 1), (3, -2), (-1, 3)])
-def test_two_units_of_motion_move_the_texture_by_a_pixel(right: int, down: int) -> None:
-    texture = some_texture(TEXTURED)
-    (shown,) = moved(TEXTURED, texture, constant_motion(TEXTURED, 2 * right, 2 * down))
-    torch.testing.assert_close(shown, texture[:, 3 + down : 15 + down, 3 + right : 21 + right], rtol=0, atol=1e-12)
-
-
-def test_beyond_its_edges_the_texture_goes_on_as_it_is_there() -> None:
-    texture = some_texture(TEXTURED)
-    (shown,) = moved(TEXTURED, texture, constant_motion(TEXTURED, 2 * 50, 2 * -50))
-    torch.testing.assert_close(shown, texture[:, :1, -1:].expand(-1, 12, 18), rtol=0, atol=1e-12)
-
-
-def cubic(distance: float) -> float:
-    """The kernel of cubic convolution with a = -0.75."""
-    a, d = -0.75, abs(distance)
-    if d <= 1:
-        return (a + 2) * d**3 - (a + 3) * d**2 + 1
-    return a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a if d < 2 else 0.0
-
-
-def linear_at(values: np.ndarray, position: float) -> np.ndarray:
-    """Between the first axis' values, whose positions are the halves, held at the ends."""
-    return np.stack(
-        [np.interp(position, np.arange(len(values)) + 0.5, column) for column in values.reshape(len(values), -1).T]
-    ).reshape(values.shape[1:])
-
-
-def moved_by_hand(spec: NetworkSpec, texture: np.ndarray, motion: np.ndarray) -> np.ndarray:
-    """The formula of the specification, a sample at a time, for the motion (2, h, w) of one frame."""
-    rows, columns = texture.shape[1:]
-    shown = np.zeros((len(texture), spec.coded_height, spec.coded_width))
-    for y in range(spec.coded_height):
-        by_column = linear_at(motion.transpose(1, 2, 0), (y + 0.5) / spec.coded_height * spec.base_height)
-        for x in range(spec.coded_width):
-            right, down = 0.5 * linear_at(by_column, (x + 0.5) / spec.coded_width * spec.base_width)
-            row, column = y + spec.texture_margin + down, x + spec.texture_margin + right
-            for j in range(math.floor(row) - 1, math.floor(row) + 3):
-                for i in range(math.floor(column) - 1, math.floor(column) + 3):
-                    sample = texture[:, min(max(j, 0), rows - 1), min(max(i, 0), columns - 1)]
-                    shown[:, y, x] += cubic(row - j) * cubic(column - i) * sample
-    return shown
-
-
-def test_the_moved_texture_follows_its_formula() -> None:
-    texture = some_texture(TEXTURED)
-    generator = torch.Generator().manual_seed(5)
-    # Up to a dozen pixels, so that part of it lies beyond the margin of 3, and differently at every position.
-    motion = 12 * torch.randn(2, 2, 2, 3, generator=generator, dtype=torch.float64)
-    shown = moved(TEXTURED, texture, motion)
-    for frame, frame_motion in zip(shown, motion, strict=True):
-        expected = moved_by_hand(TEXTURED, texture.numpy(), frame_motion.numpy())
-        np.testing.assert_allclose(frame.numpy(), expected, rtol=0, atol=1e-10)
-    single = moved(TEXTURED, texture.float(), motion.float())
-    torch.testing.assert_close(single.double(), shown, rtol=0, atol=1e-4)
+def test_the_head_sees_the_blocks_of_the_moved_texture_behind_the_last_stage() -> None:
+    theta = with_texture(torch.zeros(TEXTURED.num_parameters, dtype=torch.float64), TEXTURED)
+    weights = {
+        tensor.name: theta[tensor.offset : tensor.offset + tensor.size].view(tensor.shape) for tensor in TEXTURED.layout
+    }
+    kernel, channels = TEXTURED.head_kernel // 2, TEXTURED.stages[-1].channels
+    weights["head.weight"][:, channels:, kernel, kernel] = torch.eye(8)
+    inputs = some_inputs(TEXTURED, torch.float64)
+    texture = Texture(TEXTURED)
+    expected = texture.moved(texture.samples(weights), inputs[:, 3:])
+    shown = nn.functional.pixel_shuffle(build_network(TEXTURED).logits(theta, inputs), 2)
+    torch.testing.assert_close(shown, expected, rtol=0, atol=1e-12)
+    assert shown.std() > 0.1
 
 
 def test_motion_enters_by_the_texture_alone() -> None:
     theta = random_theta(TEXTURED)
-    texture = next(tensor for tensor in TEXTURED.layout if tensor.name == "texture")
     inputs = some_inputs(TEXTURED)
-    still = torch.cat((inputs[:, :2], torch.zeros_like(inputs[:, 2:])), dim=1)
+    still = torch.cat((inputs[:, :3], torch.zeros_like(inputs[:, 3:])), dim=1)
     network = build_network(TEXTURED)
-    theta[texture.offset : texture.offset + texture.size] = 0
     torch.testing.assert_close(network(theta, inputs), network(theta, still), rtol=0, atol=0)
-    theta[texture.offset : texture.offset + texture.size] = some_texture(TEXTURED).flatten().float()
+    theta = with_texture(theta, TEXTURED)
     assert (network(theta, inputs) - network(theta, still)).abs().max() > 0.01
 
 
 def test_the_gradient_reaches_texture_and_motion() -> None:
-    theta = random_theta(TEXTURED)
-    texture = next(tensor for tensor in TEXTURED.layout if tensor.name == "texture")
-    theta[texture.offset : texture.offset + texture.size] = some_texture(TEXTURED).flatten().float()
-    theta.requires_grad_()
+    theta = with_texture(random_theta(TEXTURED), TEXTURED).requires_grad_()
     inputs = some_inputs(TEXTURED).requires_grad_()
     build_network(TEXTURED)(theta, inputs).square().sum().backward()
     assert theta.grad is not None and inputs.grad is not None
