@@ -29,25 +29,24 @@ class CodedBits:
 
 # Measured with 8-bit weights and 6-bit embeddings with temporal differences.
 QUANTIZED_AFTER_TRAINING = CodedBits(6.2, 1.5)
-# Chosen: what training is steered to where the user names no rate. Larger networks of fewer bits each are better still,
-# and take longer.
-TRAINED_FOR_RATE = CodedBits(3.5, 1.2)
+# Chosen: what training is steered to where the user names no rate. Larger networks of fewer bits each are no better.
+TRAINED_FOR_RATE = CodedBits(2.5, 0.6)
 # Bits of a texture's sample relative to those of a parameter; most of them relative to all that is not for embeddings,
 # and as much of that as is left to the network even so.
-TEXTURE_BITS = 0.5
+TEXTURE_BITS = 0.35
 MOST_TEXTURE = 0.9
 LEAST_NETWORK = 0.5
+# How many times the bits of a parameter the preset's largest network may have for each, so that a texture can be there.
+MOST_CROWDED = 3.0
 # Of the base grid; a network that is narrower shows next to nothing.
 LEAST_CHANNELS = 6
 
 
-def window_kappa(
-    config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int], texture: int = 0
-) -> float:
-    """The fraction κ that the chunks of a window share, 0..1.
+def window_kappa(config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int]) -> float:
+    """The fraction κ that the chunks of a window without a texture share, 0..1.
 
     Where neither the user nor the preset says it, everything is shared, which makes the most of the bits, as long as
-    the network that all of them go into is not larger than the preset's largest, ``texture`` samples not counted.
+    the network that all of them go into is not larger than the preset's largest.
     """
     preset = config.resolved_preset()
     for kappa in (config.kappa, preset.kappa):
@@ -56,23 +55,27 @@ def window_kappa(
     num_chunks = len(chunk_lengths)
     if config.num_parameters is not None or num_chunks == 1:
         return 1.0
-    bpp = config.bpp or preset.bpp
-    volume = _network_volume(bpp, config, video_format, chunk_lengths, texture) / preset.max_parameters
+    volume = _volume(config.bpp or preset.bpp, config, video_format, chunk_lengths) / preset.max_parameters
     return min(max((num_chunks - volume) / (num_chunks - 1), 0.0), 1.0)
 
 
 def has_texture(config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int]) -> bool:
-    """Whether the network of a window has room for a texture; only one that all chunks share has."""
+    """Whether the network of a window has room for a texture. All chunks of the window share it then, as a whole.
+
+    It is worth more than a larger network or several, where the preset's largest is too small for all the bits: they
+    go into finer steps, up to a limit.
+    """
     preset = config.resolved_preset()
     samples = preset.design.texture_channels * video_format.width * video_format.height
-    if not samples or window_kappa(config, video_format, chunk_lengths, samples) < 1:
+    if not samples or any(kappa is not None and kappa < 1 for kappa in (config.kappa, preset.kappa)):
         return False
     num_parameters = config.num_parameters or (preset.num_parameters if config.bpp is None else None)
     if num_parameters is not None:
         embeddings = _embedding_symbols(preset.design, video_format) * max(chunk_lengths)
         return samples <= (1 - LEAST_NETWORK) * (num_parameters - embeddings)
     volume = _volume(config.bpp or preset.bpp, config, video_format, chunk_lengths)
-    return TEXTURE_BITS * samples <= MOST_TEXTURE * volume
+    texture = TEXTURE_BITS * samples
+    return texture <= MOST_TEXTURE * volume and volume - texture <= MOST_CROWDED * preset.max_parameters
 
 
 def window_network(
@@ -101,16 +104,17 @@ def window_network(
     texture = 0 if texture_margin is None else _texture_samples(preset.design, video_format, texture_margin)
     if config.num_parameters is not None:
         num_parameters = config.num_parameters
-    elif config.bpp is not None:
-        num_parameters = _parameters_for(config.bpp, config, video_format, chunk_lengths, kappa, texture)
-    elif preset.num_parameters is not None:
+    elif config.bpp is None and preset.num_parameters is not None:
         num_parameters = preset.num_parameters
     else:
-        # Nobody asked for a size, so a small clip gets a network that can be watched and a large one that can be run.
-        wanted = _parameters_for(preset.bpp, config, video_format, chunk_lengths, kappa, texture)
-        embeddings = _embedding_symbols(preset.design, video_format) * chunk_frames
-        most = preset.max_parameters + embeddings + texture
-        num_parameters = max(min(wanted, most), budget_of_width(*frame, preset.min_channels, *kind))
+        num_parameters = _parameters_for(config.bpp or preset.bpp, config, video_format, chunk_lengths, kappa, texture)
+        if config.bpp is None or texture:
+            # A large clip gets a network that can be run.
+            embeddings = _embedding_symbols(preset.design, video_format) * chunk_frames
+            num_parameters = min(num_parameters, preset.max_parameters + embeddings + texture)
+        if config.bpp is None:
+            # Nobody asked for a size, so a small clip gets a network that can be watched.
+            num_parameters = max(num_parameters, budget_of_width(*frame, preset.min_channels, *kind))
     if config.num_parameters is None and preset.recipe.rate is not None:
         # Training can make a network's bits fewer than its size says.
         num_parameters = max(num_parameters, budget_of_width(*frame, LEAST_CHANNELS, *kind))
@@ -163,17 +167,12 @@ def _parameters_for(
     texture: int,
 ) -> int:
     """Parameters per chunk, embeddings and ``texture`` samples included, whose coded size comes to ``bpp``."""
+    volume = _volume(bpp, config, video_format, chunk_lengths)
+    if texture:
+        volume = max(volume - TEXTURE_BITS * texture, LEAST_NETWORK * volume)
     networks = kappa + len(chunk_lengths) * (1 - kappa)
     embeddings = _embedding_symbols(config.resolved_preset().design, video_format) * max(chunk_lengths)
-    return int(_network_volume(bpp, config, video_format, chunk_lengths, texture) / networks) + texture + embeddings
-
-
-def _network_volume(
-    bpp: float, config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int], texture: int
-) -> float:
-    """The part of :func:`_volume` that is left to the network beside a texture of so many samples."""
-    volume = _volume(bpp, config, video_format, chunk_lengths)
-    return max(volume - TEXTURE_BITS * texture, LEAST_NETWORK * volume) if texture else volume
+    return int(volume / networks) + texture + embeddings
 
 
 def _volume(bpp: float, config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int]) -> float:
