@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from nvcodec.bitstream.fields import Cursor
 from nvcodec.bitstream.headers import MaskGranularity
-from nvcodec.bitstream.network_spec import NetworkSpec, TensorKind, TensorSpec
+from nvcodec.bitstream.layout import TensorKind, TensorSpec
+from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.bitstream.sections import pack_section, parse_section
 from nvcodec.errors import MalformedError
 

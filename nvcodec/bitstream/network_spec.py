@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+from nvcodec.bitstream.layout import LayoutBuilder, TensorKind, TensorSpec
 from nvcodec.errors import MalformedError
 from nvcodec.video.format import VideoFormat
 
@@ -71,53 +72,6 @@ class OutputActivation(enum.IntEnum):
 
     TANH = 0
     SIGMOID = 1
-
-
-class TensorKind(enum.IntEnum):
-    """How a tensor's axes are to be read.
-
-    Convolution (out, in, k, k), linear (out, in), bias (out,) or grid (channels, height, width).
-    """
-
-    CONV = 0
-    LINEAR = 1
-    BIAS = 2
-    GRID = 3
-
-    @property
-    def is_weight(self) -> bool:
-        """True for what an input is multiplied with."""
-        return self in (TensorKind.CONV, TensorKind.LINEAR)
-
-
-@dataclass(frozen=True)
-class TensorSpec:
-    """One tensor of the flat parameter vector.
-
-    Attributes:
-        name: dotted name, e.g. ``stages.0.conv.weight``.
-        shape: axes as PyTorch stores them.
-        kind: how to read the axes.
-        offset: position of its first element in the flat vector.
-        num_positions: for a linear layer whose outputs are viewed as (channels, positions), the number of positions;
-            output index = channel * num_positions + position. 1 elsewhere.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    kind: TensorKind
-    offset: int
-    num_positions: int = 1
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return math.prod(self.shape)
-
-    @property
-    def is_texture(self) -> bool:
-        """True for the bands of a texture."""
-        return self.name.startswith("texture.")
 
 
 @dataclass(frozen=True)
@@ -284,7 +238,7 @@ class NetworkSpec:
     @cached_property
     def layout(self) -> tuple[TensorSpec, ...]:
         """The tensors of the flat parameter vector: in order of evaluation, a weight before its bias."""
-        tensors = _LayoutBuilder()
+        tensors = LayoutBuilder()
         _LAYOUTS[self.backbone](self, tensors)
         return tuple(tensors.tensors)
 
@@ -338,44 +292,19 @@ def coefficients_of_band(band: int) -> int:
     return min(band, TEXTURE_BANDS - 1 - band) + 1
 
 
-class _LayoutBuilder:
-    """Appends tensors and keeps their offsets."""
-
-    def __init__(self) -> None:
-        self.tensors: list[TensorSpec] = []
-        self._offset = 0
-
-    def conv(self, name: str, channels_in: int, channels_out: int, kernel: int) -> None:
-        self._append(f"{name}.weight", (channels_out, channels_in, kernel, kernel), TensorKind.CONV)
-        self._append(f"{name}.bias", (channels_out,), TensorKind.BIAS)
-
-    def linear(self, name: str, width_in: int, width_out: int, num_positions: int = 1, bias: bool = True) -> None:
-        self._append(f"{name}.weight", (width_out, width_in), TensorKind.LINEAR, num_positions)
-        if bias:
-            self._append(f"{name}.bias", (width_out,), TensorKind.BIAS, num_positions)
-
-    def grid(self, name: str, channels: int, height: int, width: int) -> None:
-        self._append(name, (channels, height, width), TensorKind.GRID)
-
-    def _append(self, name: str, shape: tuple[int, ...], kind: TensorKind, num_positions: int = 1) -> None:
-        tensor = TensorSpec(name, shape, kind, self._offset, num_positions)
-        self.tensors.append(tensor)
-        self._offset += tensor.size
-
-
-def _nerv_layout(spec: NetworkSpec, tensors: _LayoutBuilder) -> None:
+def _nerv_layout(spec: NetworkSpec, tensors: LayoutBuilder) -> None:
     positions = spec.base_height * spec.base_width
     tensors.linear("stem.0", 2 * spec.pe_levels, spec.stem_width)
     tensors.linear("stem.1", spec.stem_width, spec.base_channels * positions, num_positions=positions)
     _stages_and_head(spec, tensors)
 
 
-def _hnerv_layout(spec: NetworkSpec, tensors: _LayoutBuilder) -> None:
+def _hnerv_layout(spec: NetworkSpec, tensors: LayoutBuilder) -> None:
     tensors.conv("stem", spec.num_features, spec.base_channels, kernel=1)
     _stages_and_head(spec, tensors)
 
 
-def _enerv_layout(spec: NetworkSpec, tensors: _LayoutBuilder) -> None:
+def _enerv_layout(spec: NetworkSpec, tensors: LayoutBuilder) -> None:
     tensors.linear("stem_t.0", 2 * spec.pe_levels, spec.stem_width)
     tensors.linear("stem_t.1", spec.stem_width, spec.token_width)
     tensors.linear("stem_xy", 4 * spec.pe_levels, spec.token_width)
@@ -391,7 +320,7 @@ def _enerv_layout(spec: NetworkSpec, tensors: _LayoutBuilder) -> None:
     _stages_and_head(spec, tensors)
 
 
-def _stages_and_head(spec: NetworkSpec, tensors: _LayoutBuilder) -> None:
+def _stages_and_head(spec: NetworkSpec, tensors: LayoutBuilder) -> None:
     channels, height, width = spec.base_channels, spec.base_height, spec.base_width
     for idx, stage in enumerate(spec.stages):
         if stage.grid_channels:

@@ -42,7 +42,8 @@ class ChunkReconstructor:
         self.chunk = chunk
         self._gives_planes = spec.backbone == Backbone.VAST
         self._network = build_network(spec).to(device, dtype)
-        self._theta = torch.from_numpy(chunk_parameters(window, chunk)).to(device, dtype)
+        with torch.inference_mode():
+            self._weights = self._network.weights(torch.from_numpy(chunk_parameters(window, chunk)).to(device, dtype))
         self._inputs = torch.from_numpy(_network_inputs(window, chunk)).to(device, dtype)
 
     @property
@@ -63,8 +64,7 @@ class ChunkReconstructor:
             (1, *output_shape) of the network, 0..1: RGB or gray in the coded size, or the samples of blocks (VAST).
         """
         with torch.inference_mode():
-            output: Tensor = self._network(self._theta, self._inputs[position : position + 1])
-            return output
+            return self._network.frames(self._weights, self._inputs[position : position + 1])
 
     def to_rgb(self, output: Tensor) -> Tensor:
         """The network's output for a frame as RGB.

@@ -7,7 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from nvcodec.bitstream.network_spec import Backbone, NetworkSpec, TensorKind
+from nvcodec.bitstream.layout import TensorKind
+from nvcodec.bitstream.network_spec import Backbone, NetworkSpec
 from nvcodec.networks.enerv import ENeRV
 from nvcodec.networks.hnerv import HNeRV
 from nvcodec.networks.nerv import NeRV

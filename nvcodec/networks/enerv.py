@@ -28,7 +28,8 @@ class ENeRV(Network):
         self._grid = self._grid.to(device=device, dtype=dtype)
         return self
 
-    def _evaluate(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+    def logits(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+        """What :meth:`frames` returns, before its output activation."""
         modulation = inputs
         for layer in ("modulation.0", "modulation.1"):
             modulation = self._activate(self._linear(modulation, weights, layer))

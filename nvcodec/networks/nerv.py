@@ -12,7 +12,8 @@ from nvcodec.networks.network import Network, channels_last
 class NeRV(Network):
     """A two-layer MLP of the time encoding, activated after both layers, viewed as the base grid, then stages."""
 
-    def _evaluate(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+    def logits(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+        """What :meth:`frames` returns, before its output activation."""
         spec = self.spec
         hidden = self._activate(self._linear(inputs, weights, "stem.0"))
         base = self._activate(self._linear(hidden, weights, "stem.1"))

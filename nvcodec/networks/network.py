@@ -42,23 +42,25 @@ class Network(ABC):
         Returns:
             (N, *spec.output_shape), in 0..1.
         """
-        return output_activation(self.logits(theta, inputs), self.spec)
+        return self.frames(self.weights(theta), inputs)
 
-    def logits(self, theta: Tensor, inputs: Tensor) -> Tensor:
-        """What :meth:`__call__` returns, before its output activation."""
-        return self._evaluate(self._split(theta), inputs)
+    def weights(self, theta: Tensor) -> Mapping[str, Tensor]:
+        """What the parameters (S,) are, by name, and what is made of them once for all frames."""
+        # One split, so that the gradient is one concatenation.
+        parts = torch.split(theta, self._sizes)
+        return {name: part.view(shape) for name, part, shape in zip(self._names, parts, self._shapes, strict=True)}
+
+    def frames(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+        """What :meth:`__call__` returns, of :meth:`weights` instead of the parameters."""
+        return output_activation(self.logits(weights, inputs), self.spec)
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Self:
         """Move the constants (not parameters) to a device and a type; calls then need no transfer. Returns itself."""
         return self
 
     @abstractmethod
-    def _evaluate(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor: ...
-
-    def _split(self, theta: Tensor) -> dict[str, Tensor]:
-        """Views of the flat vector by name. One split, so that the gradient is one concatenation."""
-        parts = torch.split(theta, self._sizes)
-        return {name: part.view(shape) for name, part, shape in zip(self._names, parts, self._shapes, strict=True)}
+    def logits(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+        """What :meth:`frames` returns, before its output activation."""
 
     def _activate(self, x: Tensor) -> Tensor:
         return functional.gelu(x) if self.spec.activation == Activation.GELU else functional.silu(x)

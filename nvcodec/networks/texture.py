@@ -26,10 +26,9 @@ class Texture:
         # Where each coefficient, row by row, lies in the bands behind each other.
         self._order = torch.argsort(torch.tensor(places))
 
-    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> None:
-        """Move the constants to a device and a type."""
-        self._basis = self._basis.to(device=device, dtype=dtype)
-        self._order = self._order.to(device=device)
+    def to(self, device: torch.device | str | None) -> None:
+        """Move the constants to a device."""
+        self._basis, self._order = self._basis.to(device), self._order.to(device)
 
     def samples(self, weights: Mapping[str, Tensor]) -> Tensor:
         """The texture (channels, height, width): the inverse cosine transform of each block.

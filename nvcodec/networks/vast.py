@@ -28,12 +28,18 @@ class VAST(Network):
         self._texture = Texture(spec) if spec.texture_channels else None
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Self:
-        """Move the texture's constants to a device and a type; calls then need no transfer. Returns itself."""
+        """Move the texture's constants to a device; calls then need no transfer. Returns itself."""
         if self._texture is not None:
-            self._texture.to(device, dtype)
+            self._texture.to(device)
         return self
 
-    def _evaluate(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+    def weights(self, theta: Tensor) -> Mapping[str, Tensor]:
+        """The parameters by name, and the samples of the texture as ``texture``."""
+        weights = super().weights(theta)
+        return weights if self._texture is None else {**weights, "texture": self._texture.samples(weights)}
+
+    def logits(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+        """What :meth:`frames` returns, before its output activation."""
         features = inputs[:, : self.spec.num_features]
         x = self._activate(self._conv(channels_last(features), weights, "stem"))
         for stage_idx, stage in enumerate(self.spec.stages):
@@ -42,7 +48,7 @@ class VAST(Network):
                 x = channels_last(torch.cat((x, grid), dim=1))
             x = self._activate(self._upsample(x, weights, stage_idx))
         if self._texture is not None:
-            moved = self._texture.moved(self._texture.samples(weights), inputs[:, self.spec.num_features :])
+            moved = self._texture.moved(weights["texture"], inputs[:, self.spec.num_features :])
             blocks = functional.pixel_unshuffle(moved, VAST_BLOCK).to(x.dtype)
             x = channels_last(torch.cat((x, blocks), dim=1))
         return self._conv(x, weights, "head")

@@ -158,7 +158,7 @@ class WindowModel:
 
         Their gradient is that of :func:`floored_output`; with ``output_floor`` 0 it is the true one.
         """
-        logits = self.network.logits(theta, inputs)[:, :, :height, :width]
+        logits = self.network.logits(self.network.weights(theta), inputs)[:, :, :height, :width]
         return floored_output(logits.to(theta.dtype), self.spec, output_floor)
 
     def _pad(self, targets: Tensor) -> Tensor:

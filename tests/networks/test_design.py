@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nvcodec.bitstream.network_spec import Backbone, OutputActivation, TensorKind
+from nvcodec.bitstream.layout import TensorKind
+from nvcodec.bitstream.network_spec import Backbone, OutputActivation
 from nvcodec.errors import ConfigError
 from nvcodec.networks.design import NetworkDesign, choose_strides
 from nvcodec.networks.solving import solve_network

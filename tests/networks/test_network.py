@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import vector_to_parameters
 
-from nvcodec.bitstream.network_spec import Activation, Backbone, NetworkSpec, OutputActivation, TensorKind
+from nvcodec.bitstream.layout import TensorKind
+from nvcodec.bitstream.network_spec import Activation, Backbone, NetworkSpec, OutputActivation
 from nvcodec.errors import MalformedError
 from nvcodec.networks import NetworkDesign, build_network, initial_parameters, solve_network, time_encoding
 from nvcodec.networks.positional import grid_encoding
@@ -323,7 +324,8 @@ def test_the_head_sees_the_blocks_of_the_moved_texture_behind_the_last_stage() -
     inputs = some_inputs(TEXTURED, torch.float64)
     texture = Texture(TEXTURED)
     expected = texture.moved(texture.samples(weights), inputs[:, 3:])
-    shown = nn.functional.pixel_shuffle(build_network(TEXTURED).logits(theta, inputs), 2)
+    network = build_network(TEXTURED)
+    shown = nn.functional.pixel_shuffle(network.logits(network.weights(theta), inputs), 2)
     torch.testing.assert_close(shown, expected, rtol=0, atol=1e-12)
     assert shown.std() > 0.1
 
