@@ -10,6 +10,8 @@ from torch import Tensor
 
 GAIN = 32.0
 """How often lmbda would be multiplied by the excess of the rate over the whole of the steering at full speed."""
+DAMPING = 2.0
+"""How often it is multiplied by the excess of the moment, so that it falls in time while the rate comes to its goal."""
 LEAST_SPEED = 1 / 8
 MAX_LOG_STEP = 0.2
 MAX_LOG_RANGE = math.log(256)
@@ -34,8 +36,8 @@ class RateGoal:
 class Steering:
     """lmbda from iteration to iteration, kept on the device so that nothing waits for it.
 
-    The logarithm of lmbda is the integral of the logarithm of rate over goal. It begins where it belongs if a tenth
-    more bits would lessen the distortion by a fortieth, and does not leave a range around that.
+    The logarithm of lmbda follows the logarithm of rate over goal, its integral and itself. It begins where lmbda
+    belongs if a tenth more bits would lessen the distortion by a fortieth, and does not leave a range around that.
 
     Attributes:
         lmbda: its value now, a scalar tensor.
@@ -58,6 +60,7 @@ class Steering:
         else:
             self.lmbda = torch.full_like(distortion, goal.lmbda)
         self._log_start = torch.log(self.lmbda)
+        self._integral = torch.zeros_like(self.lmbda)
         self.rate = torch.full_like(distortion, goal.bits)
 
     def measure(self, bits: Tensor) -> None:
@@ -72,7 +75,8 @@ class Steering:
         """
         if self._goal.lmbda is not None:
             return
-        gain = self._gain / max(speed, LEAST_SPEED)
-        step = (gain * torch.log(self.rate / self._goal.bits)).clamp(-MAX_LOG_STEP, MAX_LOG_STEP)
-        away = (torch.log(self.lmbda) + step - self._log_start).clamp(-MAX_LOG_RANGE, MAX_LOG_RANGE)
+        excess = torch.log(self.rate / self._goal.bits)
+        step = (self._gain / max(speed, LEAST_SPEED) * excess).clamp(-MAX_LOG_STEP, MAX_LOG_STEP)
+        self._integral = (self._integral + step).clamp(-MAX_LOG_RANGE, MAX_LOG_RANGE)
+        away = (self._integral + DAMPING * excess).clamp(-MAX_LOG_RANGE, MAX_LOG_RANGE)
         self.lmbda = torch.exp(self._log_start + away)
