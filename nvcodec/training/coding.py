@@ -76,7 +76,7 @@ class Coding:
         self._shared_rate = SectionRate(shared_counts, device)
         self._own_rates = [SectionRate(own_counts, device) for _ in own]
         self._embedding_rates = [SectionRate(embedding_counts(e), device) for e in self.embeddings]
-        self.refit(regroup=True)
+        self.refit()
 
     @property
     def has_fixed_steps(self) -> bool:
@@ -108,7 +108,7 @@ class Coding:
             torch.tensor([step_size(idx) for idx in some], device=device)
             for some in (self.step_idx, self.embedding_step_idx)
         )
-        self.refit(regroup=True)
+        self.refit()
 
     def parameters(self, chunk_idx: int) -> tuple[Tensor, Tensor]:
         """Shared and own parameters (S,) of a chunk as a decoder would have them."""
@@ -161,13 +161,13 @@ class Coding:
             [_to_integers(symbols, MAX_EMBEDDING_SYMBOL) for symbols in embeddings],
         )
 
-    def refit(self, *, regroup: bool = False) -> None:
-        """Fit the tables, by which bits are counted, to the symbols of now; also choose anew what shares a table."""
+    def refit(self) -> None:
+        """Fit the tables, by which bits are counted, to the symbols of now, and choose anew what shares a table."""
         shared, own, embeddings = self.integers()
         coded = [in_coded_order(torch.from_numpy(symbols)).numpy() for symbols in embeddings]
         sections = [self._shared_rate, *self._own_rates, *self._embedding_rates]
         for section, symbols in zip(sections, [shared, *own, *coded], strict=True):
-            (section.group if regroup else section.refit)(symbols)
+            section.fit(symbols)
 
     def _parameter_steps(self) -> Tensor:
         """Step of each parameter, (S,)."""

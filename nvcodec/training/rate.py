@@ -34,29 +34,24 @@ class SectionRate:
         """
         self._counts = list(counts)
         self._device = device
-        self._table_idx = [0] * len(self._counts)
         self._table_bits = 0
 
-    def group(self, symbols: npt.NDArray[np.int32]) -> None:
-        """Choose which groups share a table, as the file does for ``symbols`` (n,), and fit the tables."""
-        _, self._table_idx = choose_tables(self._split(symbols))
-        self.refit(symbols)
-
-    def refit(self, symbols: npt.NDArray[np.int32]) -> None:
-        """Fit the tables to ``symbols`` (n,), in coded order."""
-        histograms: list[list[Histogram]] = [[] for _ in range(max(self._table_idx) + 1)]
-        for table_idx, group in zip(self._table_idx, self._split(symbols), strict=True):
+    def fit(self, symbols: npt.NDArray[np.int32]) -> None:
+        """Choose which groups share a table, as the file does for ``symbols`` (n,) in coded order, and fit tables."""
+        _, table_idx = choose_tables(self._split(symbols))
+        histograms: list[list[Histogram]] = [[] for _ in range(max(table_idx) + 1)]
+        for table_of_group, group in zip(table_idx, self._split(symbols), strict=True):
             if group.size:
-                histograms[table_idx].append(Histogram.of(group))
+                histograms[table_of_group].append(Histogram.of(group))
         tables = [fit_bell(functools.reduce(Histogram.merged, of)) if of else None for of in histograms]
         self._table_bits = 8 * sum(len(table.pack()) for table in tables if table is not None)
         curves = [_curve(table) for table in tables]
         ends = np.cumsum([curve.size for _, curve in curves])
         self._bits = self._to_device(np.concatenate([curve for _, curve in curves]).astype(np.float32))
         # For each symbol, where its table's curve lies among all, and which symbol stands first in it.
-        self._first = self._by_symbol([low for low, _ in curves], np.float32)
-        self._start = self._by_symbol([0, *ends[:-1]], np.int64)
-        self._last = self._by_symbol([curve.size - 2 for _, curve in curves], np.float32)
+        self._first = self._by_symbol([low for low, _ in curves], table_idx, np.float32)
+        self._start = self._by_symbol([0, *ends[:-1]], table_idx, np.int64)
+        self._last = self._by_symbol([curve.size - 2 for _, curve in curves], table_idx, np.float32)
 
     def bits(self, symbols: Tensor) -> Tensor:
         """Bits of the tables and of ``symbols`` (n,), in coded order; a scalar to differentiate."""
@@ -71,8 +66,8 @@ class SectionRate:
     def _split(self, symbols: npt.NDArray[np.int32]) -> list[npt.NDArray[np.int32]]:
         return np.split(symbols, np.cumsum(self._counts)[:-1])
 
-    def _by_symbol(self, of_tables: Sequence[int], dtype: npt.DTypeLike) -> Tensor:
-        of_groups = np.array(of_tables)[self._table_idx]
+    def _by_symbol(self, of_tables: Sequence[int], table_idx: Sequence[int], dtype: npt.DTypeLike) -> Tensor:
+        of_groups = np.array(of_tables)[list(table_idx)]
         return self._to_device(np.repeat(of_groups, self._counts).astype(dtype))
 
     def _to_device(self, values: npt.NDArray[np.generic]) -> Tensor:

@@ -14,10 +14,7 @@ from nvcodec.training.steering import RateGoal, Steering
 from nvcodec.training.window_model import WindowModel
 
 REFIT_INTERVAL = 50
-REGROUPING_INTERVAL = 250
 MEASURING_INTERVAL = 10
-STEERED = 0.9
-"""Fraction of what is left once the steps are fixed, during which lmbda is still steered."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +70,11 @@ class RateTerm:
         self._coding = model.begin_coding(chunks, recipe.initial_step)
         self._recipe = recipe
         self._fixing_step = math.ceil(recipe.fixed_steps * num_iterations)
-        self._end_of_steering = self._fixing_step + math.floor(STEERED * (num_iterations - self._fixing_step))
         self._first_step = recipe.first_step(num_iterations)
         video_format, lengths = chunks[0].format, [len(chunk) for chunk in chunks]
         self._num_pixels = video_format.width * video_format.height * sum(lengths)
         self._sum_of_weights = sum(lengths) / max(lengths)
-        self._steering = Steering(goal, distortion, self._num_pixels, self._end_of_steering - self._first_step)
+        self._steering = Steering(goal, distortion, self._num_pixels, num_iterations - self._first_step)
 
     @property
     def bpp(self) -> float:
@@ -105,11 +101,10 @@ class RateTerm:
         if step == self._fixing_step:
             self._coding.fix_steps()
         elif (step - self._first_step) % REFIT_INTERVAL == 0:
-            self._coding.refit(regroup=(step - self._first_step) % REGROUPING_INTERVAL == 0)
+            self._coding.refit()
         if step == self._fixing_step or (step - self._first_step) % MEASURING_INTERVAL == 0:
             self._steering.measure(self._coding.rounded_bits())
-        if step < self._end_of_steering:
-            self._steering.update(speed)
+        self._steering.update(speed)
 
     def of_chunk(self, chunk_idx: int) -> Tensor:
         """The term for a chunk's own parameters and embeddings, a scalar to differentiate."""

@@ -12,7 +12,7 @@ GAIN = 32.0
 """How often lmbda would be multiplied by the excess of the rate over the whole of the steering at full speed."""
 DAMPING = 2.0
 """How often it is multiplied by the excess of the moment, so that it falls in time while the rate comes to its goal."""
-LEAST_SPEED = 1 / 8
+LEAST_SPEED = 1 / 64
 MAX_LOG_STEP = 0.2
 MAX_LOG_RANGE = math.log(256)
 LEAST_LMBDA = 1e-12

@@ -24,7 +24,7 @@ def drawn(kind: str, seed: int = 0) -> list[np.ndarray]:
 def grouped(groups: list[np.ndarray]) -> tuple[SectionRate, Tensor]:
     rate = SectionRate([group.size for group in groups], encodes.CPU)
     symbols = np.concatenate(groups)
-    rate.group(symbols)
+    rate.fit(symbols)
     return rate, torch.from_numpy(symbols.astype(np.float32))
 
 
@@ -35,12 +35,12 @@ def test_bits_of_integers_are_those_of_the_section(kind: str) -> None:
     assert rate.bits(symbols).item() == pytest.approx(8 * len(pack_section(groups)), rel=0.02)
 
 
-def test_a_refit_follows_the_symbols() -> None:
+def test_another_fit_follows_the_symbols() -> None:
     rate, _ = grouped(drawn("normal"))
     groups = [2 * group + 3 for group in drawn("normal", seed=1)]
     symbols = torch.from_numpy(np.concatenate(groups).astype(np.float32))
     before = rate.bits(symbols).item()
-    rate.refit(np.concatenate(groups))
+    rate.fit(np.concatenate(groups))
     after = rate.bits(symbols).item()
     assert after < before
     # Every other symbol has no count, of which only an explicit table knows.
