@@ -185,11 +185,13 @@ def plot(clip: str, curves: Curves, path: Path) -> None:
         for name, points in sorted(curves.items()):
             style = "--" if name.endswith("-default") else "-"
             rates, values = [row.bpp for row in points], [metric.of(row) for row in points]
-            panel.plot(rates, values, style, marker="o", markersize=3, color=colors[_codec_of(name)], label=name)
+            width = 2.5 if name.startswith("nvcodec") else 1.2
+            color = colors[_codec_of(name)]
+            panel.plot(rates, values, style, marker="o", markersize=3, linewidth=width, color=color, label=name)
         panel.set_xscale("log")
         panel.set(xlabel="bits per pixel", ylabel=f"{metric.name}, dB")
         panel.grid(visible=True, which="both", alpha=0.3)
-    panels[0].legend(fontsize="small")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize="small")
     figure.suptitle(clip)
     figure.savefig(path, dpi=80)
 
