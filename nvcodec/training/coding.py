@@ -16,6 +16,8 @@ from nvcodec.errors import TrainingError
 from nvcodec.training.rate import SectionRate
 
 LEAST_DEVIATION = 1e-4
+MAX_STEP_OCTAVES = 4.0
+"""Farthest that the first steps are scaled, up or down."""
 
 
 class Coding:
@@ -88,6 +90,21 @@ class Coding:
         if self.has_fixed_steps:
             return []
         return [self.log_steps, self.log_embedding_steps] if self.embeddings else [self.log_steps]
+
+    def scale_steps(self, bits: float) -> None:
+        """Make all steps larger or smaller by one factor, so that everything rounded takes about so many bits."""
+        starts = [steps.detach().clone() for steps in self.steps()]
+        least, most = -MAX_STEP_OCTAVES, MAX_STEP_OCTAVES
+        while most - least > 1 / 16:
+            octaves = (least + most) / 2
+            with torch.no_grad():
+                for steps, start in zip(self.steps(), starts, strict=True):
+                    steps.copy_(start + octaves)
+            self.refit()
+            if self.rounded_bits().item() > bits:
+                least = octaves
+            else:
+                most = octaves
 
     def fix_steps(self) -> None:
         """Take the nearest of the file's steps for good.

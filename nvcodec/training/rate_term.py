@@ -15,6 +15,8 @@ from nvcodec.training.window_model import WindowModel
 
 REFIT_INTERVAL = 50
 MEASURING_INTERVAL = 10
+FEW_ITERATIONS = 500
+"""In fewer, steps do not come to where they belong by learning, and lmbda runs away meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class RateRecipe:
         start: fraction of the training after which what is coded is quantised.
         fixed_steps: fraction of the training after which the steps are learned no more.
         step_learning_rate: of the log2 of the steps, at the peak of the schedule.
-        initial_step: steps at the start, in standard deviations of what they quantise.
+        initial_step: steps at the start, in standard deviations of what they quantise, before a short training scales
+            them to suit the goal.
         embedding_rate: learning rate of embeddings relative to that of the parameters, once they are learned directly.
     """
 
@@ -68,13 +71,16 @@ class RateTerm:
             num_iterations: of the whole training.
         """
         self._coding = model.begin_coding(chunks, recipe.initial_step)
+        iterations = num_iterations - recipe.first_step(num_iterations)
+        if goal.lmbda is None and iterations < FEW_ITERATIONS:
+            self._coding.scale_steps(goal.bits - goal.fixed_bits)
         self._recipe = recipe
         self._fixing_step = math.ceil(recipe.fixed_steps * num_iterations)
         self._first_step = recipe.first_step(num_iterations)
         video_format, lengths = chunks[0].format, [len(chunk) for chunk in chunks]
         self._num_pixels = video_format.width * video_format.height * sum(lengths)
         self._sum_of_weights = sum(lengths) / max(lengths)
-        self._steering = Steering(goal, distortion, self._num_pixels, num_iterations - self._first_step)
+        self._steering = Steering(goal, distortion, self._num_pixels, iterations)
 
     @property
     def bpp(self) -> float:

@@ -150,6 +150,19 @@ def test_larger_steps_take_fewer_bits() -> None:
     assert (coding.log_steps.grad < 0).float().mean() > 0.9
 
 
+@pytest.mark.parametrize("backbone", [Backbone.NERV, Backbone.VAST])
+@pytest.mark.parametrize("ratio", [0.4, 1.0, 1.3])
+def test_steps_are_scaled_alike_to_suit_a_number_of_bits(backbone: Backbone, ratio: float) -> None:
+    _, coding = begun(backbone)
+    before = torch.cat([steps.detach().clone() for steps in coding.steps()])
+    goal = ratio * coding.rounded_bits().item()
+    coding.scale_steps(goal)
+    assert coding.rounded_bits().item() == pytest.approx(goal, rel=0.04)
+    octaves = torch.cat([steps.detach() for steps in coding.steps()]) - before
+    assert octaves.std() < 1e-5
+    assert (octaves.mean() > 0.2) == (ratio < 1)
+
+
 def test_embeddings_are_in_the_order_of_their_groups() -> None:
     symbols = torch.from_numpy(np.random.default_rng(0).integers(-9, 9, (4, 3, 2, 5)))
     first, *channels = torch.split(in_coded_order(symbols), embedding_counts(symbols))
