@@ -45,8 +45,8 @@ from nvcodec.training.steering import RateGoal
 from nvcodec.training.window_model import WindowModel
 from nvcodec.video.format import VideoFormat
 
-# Farthest motion off the middle of a texture, relative to the shorter side of the frame. What moves less is kept in
-# fewer bits by a coarse grid; of what moves farther, frames have little in common.
+# Farthest motion off the middle of a texture, relative to the shorter side of the frame. What moves less is kept as
+# well by a coarse grid, in less time; of what moves farther, frames have little in common.
 LEAST_MOTION = 0.01
 MOST_MOTION = 0.25
 
