@@ -25,10 +25,26 @@ class Texture:
         places = [u * TEXTURE_BLOCK + band - u for band in range(TEXTURE_BANDS) for u in frequencies_of_band(band)]
         # Where each coefficient, row by row, lies in the bands behind each other.
         self._order = torch.argsort(torch.tensor(places))
+        # Places on the texture run from -1 to 1, from the outer edge of the first sample to that of the last.
+        _, height, width = spec.texture_shape
+        self._unit = torch.tensor([2 / width, 2 / height], dtype=torch.float64)
+        across, down = (
+            (torch.arange(length, dtype=torch.float64) + spec.texture_margin + 0.5) * unit - 1
+            for length, unit in zip((spec.coded_width, spec.coded_height), self._unit, strict=True)
+        )
+        # A pixel's place is a sum of products of what depends on its row with what depends on its column: that of each
+        # row of motions, and the place of the pixel if nothing moves, across times one and one times down.
+        self._columns = _interpolation(spec.base_width, spec.coded_width)
+        rows = _interpolation(spec.base_height, spec.coded_height)
+        self._rows = torch.cat((rows, torch.ones_like(down)[None], down[None])).T
+        still = torch.zeros(2, spec.coded_width, 2, dtype=torch.float64)
+        still[0, :, 0], still[1, :, 1] = across, 1
+        self._still = still.flatten(1)
 
     def to(self, device: torch.device | str | None) -> None:
         """Move the constants to a device."""
-        self._basis, self._order = self._basis.to(device), self._order.to(device)
+        self._basis, self._order, self._unit = (x.to(device) for x in (self._basis, self._order, self._unit))
+        self._columns, self._rows, self._still = (x.to(device) for x in (self._columns, self._rows, self._still))
 
     def samples(self, weights: Mapping[str, Tensor]) -> Tensor:
         """The texture (channels, height, width): the inverse cosine transform of each block.
@@ -55,23 +71,32 @@ class Texture:
         Between the positions of the base grid motion is interpolated bilinearly, between those of the texture the
         texture bicubically; beyond its edges it goes on as it is there.
         """
-        height, width = self._spec.coded_height, self._spec.coded_width
-        motion = functional.interpolate(
-            motion * MOTION_UNIT, size=(height, width), mode="bilinear", align_corners=False
-        )
-        margin = self._spec.texture_margin
-        # A sample's place as grid_sample wants it: -1 and 1 are the outer edges of the first and the last sample.
-        across = torch.arange(width, device=motion.device, dtype=motion.dtype) + margin + 0.5
-        down = torch.arange(height, device=motion.device, dtype=motion.dtype)[:, None] + margin + 0.5
-        x = (across + motion[:, 0]) * (2 / samples.shape[2]) - 1
-        y = (down + motion[:, 1]) * (2 / samples.shape[1]) - 1
         return functional.grid_sample(
             samples.expand(len(motion), -1, -1, -1),
-            torch.stack((x, y), dim=-1),
+            self._places(motion),
             mode="bicubic",
             padding_mode="border",
             align_corners=False,
         )
+
+    def _places(self, motion: Tensor) -> Tensor:
+        """Where the frames' pixels lie on the texture, (N, coded height, coded width, 2): across and down.
+
+        A matrix product takes a thirtieth of the time that enlarging the motion takes.
+        """
+        # What is interpolated has to be precise.
+        with torch.autocast(motion.device.type, enabled=False):
+            displacement = motion * (MOTION_UNIT * self._unit).to(motion)[:, None, None]
+            of_rows = (displacement @ self._columns.to(motion)).permute(0, 2, 3, 1).flatten(2)
+            still = self._still.to(motion).expand(len(motion), -1, -1)
+            places = self._rows.to(motion) @ torch.cat((of_rows, still), dim=1)
+        return places.view(len(motion), self._spec.coded_height, self._spec.coded_width, 2)
+
+
+def _interpolation(num_positions: int, length: int) -> Tensor:
+    """What each of so many positions adds (num_positions, length) where they are enlarged linearly."""
+    unit = torch.eye(num_positions, dtype=torch.float64)
+    return functional.interpolate(unit[None], size=length, mode="linear", align_corners=False)[0]
 
 
 def frequencies_of_band(band: int) -> range:
