@@ -69,14 +69,17 @@ class Network(ABC):
         return functional.linear(x, weights[f"{name}.weight"], weights.get(f"{name}.bias"))
 
     def _conv(self, x: Tensor, weights: Mapping[str, Tensor], name: str) -> Tensor:
-        """Convolution with zero padding that keeps the size."""
-        weight = weights[f"{name}.weight"]
-        return functional.conv2d(x, weight, weights[f"{name}.bias"], padding=weight.shape[-1] // 2)
+        return convolution(x, weights[f"{name}.weight"], weights[f"{name}.bias"])
 
     def _upsample(self, x: Tensor, weights: Mapping[str, Tensor], stage_idx: int) -> Tensor:
         """Convolution and pixel shuffle of a stage, without its activation."""
         x = self._conv(x, weights, f"stages.{stage_idx}.conv")
         return functional.pixel_shuffle(x, self.spec.stages[stage_idx].stride)
+
+
+def convolution(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Convolution with zero padding that keeps the size."""
+    return functional.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
 
 
 def output_activation(logits: Tensor, spec: NetworkSpec) -> Tensor:

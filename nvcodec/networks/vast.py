@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nvcodec.bitstream.network_spec import VAST_BLOCK, NetworkSpec
-from nvcodec.networks.network import Network, channels_last
+from nvcodec.networks.network import Network, channels_last, convolution
 from nvcodec.networks.texture import Texture
 
 
@@ -47,8 +47,10 @@ class VAST(Network):
                 grid = weights[f"stages.{stage_idx}.grid"].expand(len(x), -1, -1, -1)
                 x = channels_last(torch.cat((x, grid), dim=1))
             x = self._activate(self._upsample(x, weights, stage_idx))
-        if self._texture is not None:
-            moved = self._texture.moved(weights["texture"], inputs[:, self.spec.num_features :])
-            blocks = functional.pixel_unshuffle(moved, VAST_BLOCK).to(x.dtype)
-            x = channels_last(torch.cat((x, blocks), dim=1))
-        return self._conv(x, weights, "head")
+        if self._texture is None:
+            return self._conv(x, weights, "head")
+        moved = self._texture.moved(weights["texture"], inputs[:, self.spec.num_features :])
+        blocks = channels_last(functional.pixel_unshuffle(moved, VAST_BLOCK).to(x.dtype))
+        # As if the blocks were behind the features, but with nothing copied, there and back.
+        of_features, of_texture = torch.tensor_split(weights["head.weight"], [x.shape[1]], dim=1)
+        return convolution(x, of_features, weights["head.bias"]) + convolution(blocks, of_texture)
