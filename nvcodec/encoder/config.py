@@ -81,6 +81,11 @@ class EncoderConfig:
         if self.lmbda is not None and self.resolved_preset().recipe.rate is None:
             raise ConfigError(f"the training of preset {self.preset} takes no account of the rate", "lmbda")
 
+    @property
+    def is_kappa_given(self) -> bool:
+        """Whether the user or the preset says what fraction is shared; else it is chosen for each window."""
+        return self.kappa is not None or self.resolved_preset().kappa is not None
+
     def resolved_preset(self) -> Preset:
         """The preset for this backbone, with the settings that override it."""
         return PRESETS[self.preset](self.backbone, self.epochs)

@@ -32,12 +32,13 @@ QUANTIZED_AFTER_TRAINING = CodedBits(6.2, 1.5)
 # Chosen: what training is steered to where the user names no rate. Larger networks of fewer bits each are no better.
 TRAINED_FOR_RATE = CodedBits(2.5, 0.6)
 # Bits of a texture's sample relative to those of a parameter; most of them relative to all that is not for embeddings,
-# and as much of that as is left to the network even so.
+# and how much of that is left to the network even so. Where bits are few, the steps of a texture get coarser.
 TEXTURE_BITS = 0.35
-MOST_TEXTURE = 0.9
+MOST_TEXTURE = 2.0
 LEAST_NETWORK = 0.5
-# How many times the bits of a parameter the preset's largest network may have for each, so that a texture can be there.
-MOST_CROWDED = 3.0
+# How many times the bits of a parameter the preset's largest network may have, if all chunks share it and a texture,
+# before it is better that each has its own.
+MOST_CROWDED = 8.0
 # Of the base grid; a network that is narrower shows next to nothing.
 LEAST_CHANNELS = 6
 
@@ -59,23 +60,42 @@ def window_kappa(config: EncoderConfig, video_format: VideoFormat, chunk_lengths
     return min(max((num_chunks - volume) / (num_chunks - 1), 0.0), 1.0)
 
 
-def has_texture(config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int]) -> bool:
-    """Whether the network of a window has room for a texture. All chunks of the window share it then, as a whole.
+def texture_fits(
+    config: EncoderConfig,
+    video_format: VideoFormat,
+    chunk_lengths: Sequence[int],
+    kappa: float,
+    reach: tuple[float, float],
+) -> bool:
+    """Whether the bits of a window suffice for textures.
 
-    It is worth more than a larger network or several, where the preset's largest is too small for all the bits: they
-    go into finer steps, up to a limit.
+    What lies beyond all frames takes none.
+
+    Args:
+        config: the user's settings.
+        video_format: format of the frames.
+        chunk_lengths: frames of each chunk of the window.
+        kappa: 1 if the chunks share everything, the texture too, 0 if each has its own.
+        reach: pixels across and down by which frames lie off the middle of their texture.
     """
     preset = config.resolved_preset()
-    samples = preset.design.texture_channels * video_format.width * video_format.height
-    if not samples or any(kappa is not None and kappa < 1 for kappa in (config.kappa, preset.kappa)):
-        return False
+    seen = preset.design.texture_channels * (video_format.width + 2 * reach[0]) * (video_format.height + 2 * reach[1])
     num_parameters = config.num_parameters or (preset.num_parameters if config.bpp is None else None)
     if num_parameters is not None:
         embeddings = _embedding_symbols(preset.design, video_format) * max(chunk_lengths)
-        return samples <= (1 - LEAST_NETWORK) * (num_parameters - embeddings)
+        return seen <= (1 - LEAST_NETWORK) * (num_parameters - embeddings)
     volume = _volume(config.bpp or preset.bpp, config, video_format, chunk_lengths)
-    texture = TEXTURE_BITS * samples
-    return texture <= MOST_TEXTURE * volume and volume - texture <= MOST_CROWDED * preset.max_parameters
+    return TEXTURE_BITS * seen * _num_networks(chunk_lengths, kappa) <= MOST_TEXTURE * volume
+
+
+def is_crowded(config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int]) -> bool:
+    """Whether a window has bits for far more than the preset's largest network and a texture."""
+    preset = config.resolved_preset()
+    if config.num_parameters is not None or len(chunk_lengths) == 1:
+        return False
+    texture = TEXTURE_BITS * preset.design.texture_channels * video_format.width * video_format.height
+    volume = _volume(config.bpp or preset.bpp, config, video_format, chunk_lengths)
+    return volume - texture > MOST_CROWDED * preset.max_parameters
 
 
 def window_network(
@@ -148,7 +168,8 @@ def target_bits(
     if config.bpp is not None:
         return config.bpp * num_frames * video_format.width * video_format.height
     stored = num_shared + num_chunks * (spec.num_parameters - num_shared)
-    excess = (1 - TEXTURE_BITS) * math.prod(spec.texture_shape)
+    textures = 1 if num_shared == spec.num_parameters else num_chunks
+    excess = (1 - TEXTURE_BITS) * math.prod(spec.texture_shape) * textures
     symbols = num_frames * math.prod(spec.embedding_shape)
     coded = _coded_bits(config.resolved_preset())
     return coded.per_parameter * (stored - excess) + coded.per_embedding_symbol * symbols + fixed_bits
@@ -168,11 +189,16 @@ def _parameters_for(
 ) -> int:
     """Parameters per chunk, embeddings and ``texture`` samples included, whose coded size comes to ``bpp``."""
     volume = _volume(bpp, config, video_format, chunk_lengths)
+    networks = _num_networks(chunk_lengths, kappa)
     if texture:
-        volume = max(volume - TEXTURE_BITS * texture, LEAST_NETWORK * volume)
-    networks = kappa + len(chunk_lengths) * (1 - kappa)
+        volume = max(volume - TEXTURE_BITS * texture * networks, LEAST_NETWORK * volume)
     embeddings = _embedding_symbols(config.resolved_preset().design, video_format) * max(chunk_lengths)
     return int(volume / networks) + texture + embeddings
+
+
+def _num_networks(chunk_lengths: Sequence[int], kappa: float) -> float:
+    """Networks whose parameters are stored, shared ones counted once."""
+    return kappa + len(chunk_lengths) * (1 - kappa)
 
 
 def _volume(bpp: float, config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int]) -> float:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -22,7 +21,7 @@ from nvcodec.bitstream import (
     smallest_level,
 )
 from nvcodec.bitstream.headers import MAX_SYMBOL
-from nvcodec.bitstream.network_spec import MAX_TEXTURE_MARGIN, NetworkSpec
+from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.quantization import (
     QuantizedEmbeddings,
@@ -32,23 +31,17 @@ from nvcodec.encoder.quantization import (
     quantize_parameters,
     trained_symbols,
 )
-from nvcodec.encoder.sizing import has_texture, target_bits, window_kappa, window_network
+from nvcodec.encoder.sizing import target_bits, window_network
+from nvcodec.encoder.window_sharing import window_sharing
 from nvcodec.sharing.fisher import empirical_fisher
-from nvcodec.sharing.plans import chunks_differ, share_last_layers
+from nvcodec.sharing.plans import share_last_layers
 from nvcodec.sharing.selection import select_mask
 from nvcodec.sharing.windows import Window
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.fit import FitProgress, fit, seconds_per_epoch
 from nvcodec.training.losses import Loss, distortion
-from nvcodec.training.motion import global_motion
 from nvcodec.training.steering import RateGoal
 from nvcodec.training.window_model import WindowModel
-from nvcodec.video.format import VideoFormat
-
-# Farthest motion off the middle of a texture, relative to the shorter side of the frame. What moves less is kept as
-# well by a coarse grid, in less time; of what moves farther, frames have little in common.
-LEAST_MOTION = 0.01
-MOST_MOTION = 0.25
 
 
 @dataclass(frozen=True)
@@ -104,23 +97,16 @@ def prepare_window(
     """
     preset = config.resolved_preset()
     chunks = tuple(ChunkFrames.of(frames, stream.format, device) for frames in window.chunks)
-    planes, bit_depth = [chunk.planes[0] for chunk in chunks], stream.format.bit_depth
-    is_different = not _is_kappa_given(config) and chunks_differ(planes, bit_depth)
-    motion: list[Tensor] = []
-    if not is_different and has_texture(config, stream.format, window.chunk_lengths):
-        motion = global_motion(planes, bit_depth)
-    margin = _texture_margin(motion, stream.format)
-    kappa = 0.0 if is_different else 1.0
-    if margin is None and not is_different:
-        kappa = window_kappa(config, stream.format, window.chunk_lengths)
-    spec = window_network(config, stream.format, window.chunk_lengths, kappa, margin)
+    sharing = window_sharing(config, stream.format, chunks)
+    kappa = sharing.kappa
+    spec = window_network(config, stream.format, window.chunk_lengths, kappa, sharing.texture_margin)
     generator = torch.Generator().manual_seed(config.seed + window_idx)
     job = WindowJob(
         window_idx=window_idx,
         first_frame=first_frame,
         spec=spec,
         kappa=kappa,
-        granularity=config.granularity if _is_kappa_given(config) else MaskGranularity.TENSOR,
+        granularity=config.granularity if config.is_kappa_given else MaskGranularity.TENSOR,
         chunks=chunks,
         pts=tuple(tuple(frame.pts for frame in frames) for frames in window.chunks),
         durations=tuple(tuple(frame.duration for frame in frames) for frames in window.chunks),
@@ -131,7 +117,7 @@ def prepare_window(
             generator=generator,
             device=device,
             encoder_width=preset.encoder_width,
-            motion=motion,
+            motion=sharing.motion,
         ),
         generator=generator,
     )
@@ -252,20 +238,8 @@ def _bytes_of_zeros(job: WindowJob, config: EncoderConfig, stream: StreamHeader,
     return file.tell()
 
 
-def _texture_margin(motion: Sequence[Tensor], video_format: VideoFormat) -> int | None:
-    """Pixels of the texture beyond each side of the frame; None, without a texture, if too little or much moves."""
-    largest = max((float(displacements.abs().max()) for displacements in motion), default=0.0)
-    relative = largest / min(video_format.width, video_format.height)
-    is_suited = LEAST_MOTION <= relative <= MOST_MOTION and largest <= MAX_TEXTURE_MARGIN
-    return math.ceil(largest) if is_suited else None
-
-
 def _mask_needs_information(job: WindowJob, config: EncoderConfig) -> bool:
-    return _is_kappa_given(config) and len(job.chunks) > 1 and 0 < job.kappa < 1
-
-
-def _is_kappa_given(config: EncoderConfig) -> bool:
-    return config.kappa is not None or config.resolved_preset().kappa is not None
+    return config.is_kappa_given and len(job.chunks) > 1 and 0 < job.kappa < 1
 
 
 def _frame_losses(job: WindowJob) -> Iterator[Callable[[Tensor], Tensor]]:

@@ -15,6 +15,8 @@ MAX_ITERATIONS = 6
 PRECISION = 0.01
 # A residual of this much, of 1, has a fourth of the weight of none: what moves by itself is to be left out.
 TOLERANCE = 0.03
+# Which halving the phase correlation is computed on.
+JUMP_LEVEL = 2
 # Frames are compared with the first of so many, so that errors do not add up from frame to frame.
 REFERENCE_INTERVAL = 12
 
@@ -23,7 +25,7 @@ def global_motion(planes: Sequence[Tensor], bit_depth: int) -> list[Tensor]:
     """Displacement of the frames of one texture, estimated from luma.
 
     The translation between two frames is the one of least robustly weighted squared difference, found by Gauss-Newton
-    from coarse to fine (Lucas and Kanade).
+    from coarse to fine (Lucas and Kanade), from that of the frame before or the peak of the phase correlation on.
 
     Args:
         planes: N chunks that follow each other, each (T, H, W), uint8 or uint16.
@@ -31,7 +33,7 @@ def global_motion(planes: Sequence[Tensor], bit_depth: int) -> list[Tensor]:
 
     Returns:
         N times (T, 2) pixels to the right and down, float32: what a frame shows at a place lies there plus its
-        displacement. The middle of the range over all chunks is 0.
+        displacement in the first frame.
     """
     pyramids = [_pyramid(frame, bit_depth) for chunk in planes for frame in chunk]
     unit = planes[0].shape[2] / pyramids[0][0].shape[1]
@@ -42,8 +44,14 @@ def global_motion(planes: Sequence[Tensor], bit_depth: int) -> list[Tensor]:
         motion[idx] = motion[reference] + _translation(pyramids[reference], pyramids[idx], start)
         if idx - reference == REFERENCE_INTERVAL:
             reference = idx
-    motion = motion - (motion.amax(dim=0) + motion.amin(dim=0)) / 2
     return list(torch.split(motion * unit, [len(chunk) for chunk in planes]))
+
+
+def centred(motion: Sequence[Tensor]) -> list[Tensor]:
+    """Displacements, N times (T, 2), of the frames of one texture, with the middle of their range at 0."""
+    together = torch.cat(list(motion))
+    middle = (together.amax(dim=0) + together.amin(dim=0)) / 2
+    return [of_chunk - middle for of_chunk in motion]
 
 
 def _pyramid(frame: Tensor, bit_depth: int) -> list[Tensor]:
@@ -65,10 +73,10 @@ def _detail(level: Tensor) -> Tensor:
 def _translation(reference: Sequence[Tensor], frame: Sequence[Tensor], start: Tensor) -> Tensor:
     """Displacement (2,) between two frames in pixels of the finest level.
 
-    The descent may end somewhere bad, where there is little detail; so it has to beat where it began, and standing
-    still.
+    The descent finds only what is near, so it begins at the better one of two places. It may end somewhere bad, where
+    there is little detail; so it has to beat where it began, and standing still.
     """
-    displacement = start
+    displacement = min(start, _jump(reference, frame), key=lambda first: _difference(reference[0], frame[0], first))
     for idx in reversed(range(len(reference))):
         scale = 2.0**idx
         for _ in range(MAX_ITERATIONS):
@@ -78,6 +86,19 @@ def _translation(reference: Sequence[Tensor], frame: Sequence[Tensor], start: Te
                 break
     candidates = (torch.zeros(2), start, displacement)
     return min(candidates, key=lambda candidate: _difference(reference[0], frame[0], candidate))
+
+
+def _jump(reference: Sequence[Tensor], frame: Sequence[Tensor]) -> Tensor:
+    """Displacement (2,) between two frames in pixels of the finest level, however large, but found on a coarse one."""
+    idx = min(JUMP_LEVEL, len(reference) - 1)
+    height, width = reference[idx].shape
+    # Twice the size, so that what leaves at one side does not come in at the other.
+    spectra = [torch.fft.rfft2(level[idx], s=(2 * height, 2 * width)) for level in (reference, frame)]
+    cross = spectra[0] * spectra[1].conj()
+    correlation = torch.fft.irfft2(cross / (cross.abs() + 1e-6), s=(2 * height, 2 * width))
+    y, x = divmod(int(correlation.argmax()), 2 * width)
+    jump = (x - 2 * width if x >= width else x, y - 2 * height if y >= height else y)
+    return torch.tensor(jump, dtype=torch.float32) * float(2**idx)
 
 
 def _difference(reference: Tensor, frame: Tensor, displacement: Tensor) -> float:
