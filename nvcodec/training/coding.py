@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -127,39 +127,24 @@ class Coding:
         )
         self.refit()
 
-    def parameters(self, chunk_idx: int) -> tuple[Tensor, Tensor]:
-        """Shared and own parameters (S,) of a chunk as a decoder would have them."""
+    def parameters(self, values: Tensor) -> Tensor:
+        """Parameters (S,), shared or own, as a decoder would have them."""
         steps = self._parameter_steps()
-        return _rounded(self._shared / steps) * steps, _rounded(self._own[chunk_idx] / steps) * steps
+        return _rounded(values / steps) * steps
 
     def inputs(self, chunk_idx: int, frame_idx: Tensor) -> Tensor:
         """Embeddings (N, C, h, w) of some frames of a chunk as a decoder would have them."""
         step = self._embedding_step(chunk_idx)
         return _rounded(self.embeddings[chunk_idx][frame_idx] / step) * step
 
-    def shared_bits(self) -> Tensor:
-        """Bits of the shared parameters, a scalar to differentiate."""
-        return self._shared_rate.bits((self._shared / self._parameter_steps())[self._shared_places])
-
-    def chunk_bits(self, chunk_idx: int) -> Tensor:
-        """Bits of a chunk's own parameters and embeddings, a scalar to differentiate."""
-        own = (self._own[chunk_idx] / self._parameter_steps())[self._own_places]
-        bits = self._own_rates[chunk_idx].bits(own)
-        if self.embeddings:
-            symbols = self.embeddings[chunk_idx] / self._embedding_step(chunk_idx)
-            bits = bits + self._embedding_rates[chunk_idx].bits(in_coded_order(symbols))
-        return bits
+    def bits(self) -> Tensor:
+        """Bits of all that is coded, a scalar to differentiate; shared parameters count once."""
+        return self._bits_of(lambda symbols: symbols)
 
     def rounded_bits(self) -> Tensor:
         """Bits of all that is coded if it were rounded now, a scalar without gradient."""
         with torch.no_grad():
-            steps = self._parameter_steps()
-            bits = self._shared_rate.bits(torch.round(self._shared / steps)[self._shared_places])
-            for values, section in zip(self._own, self._own_rates, strict=True):
-                bits = bits + section.bits(torch.round(values / steps)[self._own_places])
-            for idx, (values, section) in enumerate(zip(self.embeddings, self._embedding_rates, strict=True)):
-                bits = bits + section.bits(in_coded_order(torch.round(values / self._embedding_step(idx))))
-            return bits
+            return self._bits_of(torch.round)
 
     def integers(self) -> tuple[npt.NDArray[np.int32], list[npt.NDArray[np.int32]], list[npt.NDArray[np.int32]]]:
         """Symbols of now, rounded: shared (K,), per chunk own (S - K,), per chunk embeddings (T, C, h, w).
@@ -168,10 +153,7 @@ class Coding:
             TrainingError: one is not a number, since the training diverged.
         """
         with torch.no_grad():
-            steps = self._parameter_steps()
-            shared = (self._shared / steps)[self._shared_places]
-            own = [(values / steps)[self._own_places] for values in self._own]
-            embeddings = [e / self._embedding_step(idx) for idx, e in enumerate(self.embeddings)]
+            shared, own, embeddings = self._symbols()
         return (
             _to_integers(shared, MAX_WIDE_SYMBOL),
             [_to_integers(symbols, MAX_WIDE_SYMBOL) for symbols in own],
@@ -185,6 +167,23 @@ class Coding:
         sections = [self._shared_rate, *self._own_rates, *self._embedding_rates]
         for section, symbols in zip(sections, [shared, *own, *coded], strict=True):
             section.fit(symbols)
+
+    def _bits_of(self, as_coded: Callable[[Tensor], Tensor]) -> Tensor:
+        """Bits of the symbols, each of which ``as_coded`` changes first."""
+        shared, own, embeddings = self._symbols()
+        sections = [self._shared_rate, *self._own_rates, *self._embedding_rates]
+        ordered = [in_coded_order(as_coded(symbols)) for symbols in embeddings]
+        symbols_of_sections = [*(as_coded(symbols) for symbols in (shared, *own)), *ordered]
+        bits = [section.bits(symbols) for section, symbols in zip(sections, symbols_of_sections, strict=True)]
+        return torch.stack(bits).sum()
+
+    def _symbols(self) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        """Symbols before rounding: shared (K,), per chunk own (S - K,), per chunk embeddings (T, C, h, w)."""
+        steps = self._parameter_steps()
+        shared = _taken(self._shared, self._shared_places) / _taken(steps, self._shared_places)
+        own_steps = _taken(steps, self._own_places)
+        own = [_taken(values, self._own_places) / own_steps for values in self._own]
+        return shared, own, [e / self._embedding_step(idx) for idx, e in enumerate(self.embeddings)]
 
     def _parameter_steps(self) -> Tensor:
         """Step of each parameter, (S,)."""
@@ -208,6 +207,11 @@ def in_coded_order(symbols: Tensor) -> Tensor:
     """Symbols (T, C, h, w) of embeddings as they are coded: the first frame, then each channel's differences."""
     differences = symbols[1:] - symbols[:-1]
     return torch.cat([symbols[0].flatten(), differences.transpose(0, 1).flatten()])
+
+
+def _taken(values: Tensor, places: Tensor) -> Tensor:
+    """What of ``values`` (S,) is at ``places`` (n,), in order; without a copy if that is everything."""
+    return values if places.numel() == values.numel() else values[places]
 
 
 def _rounded(symbols: Tensor) -> Tensor:

@@ -184,12 +184,10 @@ def fit(
             of_group = {chunk_idx: next(batches[chunk_idx]).to(model.device) for chunk_idx in together}
             loss, errors = joint_loss(model, chunks, of_group, recipe)
             losses = losses + loss.detach()
-            if rate is not None:
-                loss = loss + torch.stack([rate.of_chunk(chunk_idx) for chunk_idx in together]).sum()
             loss.backward()  # type: ignore[no-untyped-call]
             mse_sum, mse_count = mse_sum + errors.sum(), mse_count + len(together)
         if rate is not None:
-            rate.of_shared().backward()  # type: ignore[no-untyped-call]
+            rate.loss().backward()  # type: ignore[no-untyped-call]
         _step(optimizer, model.vectors(), relative_rates)
         frame_loss = torch.lerp(losses / sum_of_weights, frame_loss, LOSS_MEMORY if step else 0.0)
         done = step + 1
@@ -218,7 +216,7 @@ def seconds_per_epoch(model: WindowModel, chunks: Sequence[ChunkFrames], recipe:
     for _ in range(2):
         start = time.monotonic()
         loss, _ = joint_loss(model, chunks, first, recipe)
-        torch.autograd.grad(loss, [model.shared, model.own[0]])
+        torch.autograd.grad(loss, [model.shared, model.own[0]], allow_unused=True)
         elapsed = time.monotonic() - start
     return elapsed * recipe.num_iterations([len(chunk) for chunk in chunks]) * len(joint_groups)
 
@@ -257,10 +255,12 @@ def _step(optimizer: torch.optim.Optimizer, vectors: Sequence[Tensor], relative_
     if relative_rates is None:
         optimizer.step()
         return
+    # Where everything is shared, or nothing, the other vectors are never used.
+    used = [vector for vector in vectors if vector.grad is not None]
     with torch.no_grad():
-        before = [vector.clone() for vector in vectors]
+        before = [vector.clone() for vector in used]
         optimizer.step()
-        for vector, start in zip(vectors, before, strict=True):
+        for vector, start in zip(used, before, strict=True):
             vector.copy_(torch.lerp(start, vector, relative_rates))
 
 

@@ -112,13 +112,6 @@ class RateTerm:
             self._steering.measure(self._coding.rounded_bits())
         self._steering.update(speed)
 
-    def of_chunk(self, chunk_idx: int) -> Tensor:
-        """The term for a chunk's own parameters and embeddings, a scalar to differentiate."""
-        return self._weighted(self._coding.chunk_bits(chunk_idx))
-
-    def of_shared(self) -> Tensor:
-        """The term for the shared parameters, a scalar to differentiate."""
-        return self._weighted(self._coding.shared_bits())
-
-    def _weighted(self, bits: Tensor) -> Tensor:
-        return self._steering.lmbda * (self._sum_of_weights / self._num_pixels) * bits
+    def loss(self) -> Tensor:
+        """The term, a scalar to differentiate."""
+        return self._steering.lmbda * (self._sum_of_weights / self._num_pixels) * self._coding.bits()

@@ -67,8 +67,7 @@ class WindowModel:
         initial = initial_parameters(spec, generator).to(device)
         self.shared = initial.clone().requires_grad_()
         self.own = [initial.clone().requires_grad_() for _ in chunk_lengths]
-        self.mask = torch.zeros(spec.num_parameters, dtype=torch.bool, device=device)
-        self.time_over_window = False
+        self.share(torch.zeros(spec.num_parameters, dtype=torch.bool))
         self.encoders: list[EmbeddingEncoder] = []
         self.free_embeddings: list[Tensor] = []
         self.coding: Coding | None = None
@@ -81,15 +80,18 @@ class WindowModel:
     def share(self, mask: Tensor) -> None:
         """Share the parameters where ``mask`` (S,) is true from now on."""
         self.mask = mask.to(self.device)
-        all_shared = bool(self.mask.all())
-        self.time_over_window = all_shared and not self.spec.has_embedding and len(self.chunk_lengths) > 1
+        self._shares_all, self._shares_none = bool(self.mask.all()), not bool(self.mask.any())
+        self.time_over_window = self._shares_all and not self.spec.has_embedding and len(self.chunk_lengths) > 1
 
     def theta(self, chunk_idx: int) -> Tensor:
         """Parameters (S,) of one chunk's network, as they are coded if they are."""
-        shared, own = self.shared, self.own[chunk_idx]
-        if self.coding is not None:
-            shared, own = self.coding.parameters(chunk_idx)
-        return torch.where(self.mask, shared, own)
+        if self._shares_all:
+            values = self.shared
+        elif self._shares_none:
+            values = self.own[chunk_idx]
+        else:
+            values = torch.where(self.mask, self.shared, self.own[chunk_idx])
+        return values if self.coding is None else self.coding.parameters(values)
 
     def begin_coding(self, chunks: Sequence[ChunkFrames], initial_step: float) -> Coding:
         """From now on quantise what is coded, and let embeddings be learned directly: the encoders are gone.

@@ -8,7 +8,14 @@ import pytest
 from nvcodec.bitstream.network_spec import MAX_MACS_PER_PIXEL, Backbone, NetworkSpec
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.presets import PRESETS, Preset
-from nvcodec.encoder.sizing import LEAST_CHANNELS, has_texture, target_bits, window_kappa, window_network
+from nvcodec.encoder.sizing import (
+    LEAST_CHANNELS,
+    is_crowded,
+    target_bits,
+    texture_fits,
+    window_kappa,
+    window_network,
+)
 from nvcodec.errors import ConfigError
 from nvcodec.training.fit import Recipe
 from nvcodec.training.rate_term import RateRecipe
@@ -116,33 +123,49 @@ def test_the_target_of_a_window_is_the_user_s_rate_or_suits_the_network() -> Non
     assert bits == pytest.approx(2.5 * stored + 0.6 * embeddings + 9000)
 
 
-def test_a_texture_comes_with_room_for_it() -> None:
-    samples = FORMAT.width * FORMAT.height
-    pixels = samples * sum(LENGTHS)
+@pytest.mark.parametrize("reach", [(0.0, 0.0), (60.0, 8.0)])
+@pytest.mark.parametrize(("kappa", "num_textures"), [(1.0, 1), (0.0, 3)])
+def test_textures_fit_into_twice_the_bits_of_the_networks(
+    kappa: float, num_textures: int, reach: tuple[float, float]
+) -> None:
+    seen = (FORMAT.width + 2 * reach[0]) * (FORMAT.height + 2 * reach[1])
+    pixels = FORMAT.width * FORMAT.height * sum(LENGTHS)
     embeddings = math.prod(window_network(EncoderConfig(bpp=0.1), FORMAT, LENGTHS, 1).embedding_shape)
-    bits = [0.35 * samples / 0.9 * 2.5 * slack + 0.6 * embeddings * sum(LENGTHS) for slack in (0.9, 1.1)]
-    by_rate = [EncoderConfig(preset="fast", bpp=some / pixels) for some in bits]
-    sizes = [int(2 * samples * slack + embeddings * max(LENGTHS)) for slack in (0.9, 1.1)]
-    by_size = [EncoderConfig(num_parameters=size) for size in sizes]
-    for configs in (by_rate, by_size):
-        assert [has_texture(config, FORMAT, LENGTHS) for config in configs] == [False, True]
+    for slack, fits in ((0.95, False), (1.05, True)):
+        bits = 2.5 * 0.35 * seen * num_textures / 2 * slack + 0.6 * embeddings * sum(LENGTHS)
+        config = EncoderConfig(preset="fast", bpp=bits / pixels)
+        assert texture_fits(config, FORMAT, LENGTHS, kappa, reach) == fits
 
 
-def test_only_what_is_shared_as_a_whole_has_a_texture_and_only_vast() -> None:
-    assert has_texture(EncoderConfig(bpp=0.1), FORMAT, LENGTHS)
-    assert not has_texture(EncoderConfig(bpp=0.1, kappa=0.9), FORMAT, LENGTHS)
-    assert not has_texture(EncoderConfig(Backbone.HNERV, bpp=0.1), FORMAT, LENGTHS)
+@pytest.mark.parametrize("reach", [(0.0, 0.0), (60.0, 8.0)])
+@pytest.mark.parametrize("kappa", [1.0, 0.0])
+def test_a_texture_fits_into_half_of_the_user_s_parameters(kappa: float, reach: tuple[float, float]) -> None:
+    seen = (FORMAT.width + 2 * reach[0]) * (FORMAT.height + 2 * reach[1])
+    embeddings = math.prod(window_network(EncoderConfig(bpp=0.1), FORMAT, LENGTHS, 1).embedding_shape)
+    for slack, fits in ((0.95, False), (1.05, True)):
+        config = EncoderConfig(num_parameters=int(2 * seen * slack + embeddings * max(LENGTHS)))
+        assert texture_fits(config, FORMAT, LENGTHS, kappa, reach) == fits
 
 
-def test_a_texture_is_worth_more_than_a_larger_network_up_to_a_limit() -> None:
+def test_a_window_is_crowded_by_bits_for_far_more_than_the_largest_network_and_a_texture() -> None:
     most = EncoderConfig(preset="fast").resolved_preset().max_parameters
-    samples = FORMAT.width * FORMAT.height
-    for crowded, has in ((2.5, True), (3.5, False)):
-        config = EncoderConfig(preset="fast", bpp=2.5 * (crowded * most + 0.35 * samples) / (samples * sum(LENGTHS)))
-        assert window_kappa(config, FORMAT, LENGTHS) < 1
-        assert has_texture(config, FORMAT, LENGTHS) == has
+    samples, num_frames = FORMAT.width * FORMAT.height, sum(LENGTHS)
+    embeddings = math.prod(window_network(EncoderConfig(bpp=0.1), FORMAT, LENGTHS, 1).embedding_shape)
+    for networks, crowded in ((7.9, False), (8.1, True)):
+        bits = 2.5 * (networks * most + 0.35 * samples) + 0.6 * embeddings * num_frames
+        config = EncoderConfig(preset="fast", bpp=bits / (samples * num_frames))
+        assert window_kappa(config, FORMAT, LENGTHS) == 0
+        assert is_crowded(config, FORMAT, LENGTHS) == crowded
         textured = window_network(config, FORMAT, LENGTHS, 1, texture_margin=6)
         assert 0.75 * most < textured.num_parameters - math.prod(textured.texture_shape) <= most
+
+
+def test_what_has_one_chunk_or_the_user_s_size_is_not_crowded() -> None:
+    large, lengths = VideoFormat(1920, 1080), (200, 200, 200)
+    assert is_crowded(EncoderConfig(), large, lengths)
+    assert not is_crowded(EncoderConfig(), FORMAT, lengths)
+    assert not is_crowded(EncoderConfig(), large, (sum(lengths),))
+    assert not is_crowded(EncoderConfig(num_parameters=90_000_000), large, lengths)
 
 
 def test_half_is_left_to_the_network_beside_a_large_texture() -> None:
@@ -154,17 +177,19 @@ def test_half_is_left_to_the_network_beside_a_large_texture() -> None:
     assert 0.35 * plain < network < 0.65 * plain
 
 
-def test_a_texture_takes_a_third_of_the_bits_of_as_many_parameters() -> None:
-    config = EncoderConfig(preset="fast", bpp=0.03)
-    plain = window_network(config, FORMAT, LENGTHS, 1)
-    textured = window_network(config, FORMAT, LENGTHS, 1, texture_margin=6)
+@pytest.mark.parametrize(("kappa", "bpp", "num_networks"), [(1.0, 0.03, 1), (0.0, 0.085, 3)])
+def test_a_texture_takes_a_third_of_the_bits_of_as_many_parameters(kappa: float, bpp: float, num_networks: int) -> None:
+    config = EncoderConfig(preset="fast", bpp=bpp)
+    plain = window_network(config, FORMAT, LENGTHS, kappa)
+    textured = window_network(config, FORMAT, LENGTHS, kappa, texture_margin=6)
     blocks_down, blocks_across = textured.texture_blocks
     assert 8 * blocks_down - 8 < textured.coded_height + 12 <= 8 * blocks_down
     assert 8 * blocks_across - 8 < textured.coded_width + 12 <= 8 * blocks_across
     samples = math.prod(textured.texture_shape)
-    bits = 2.5 * (textured.num_parameters - 0.65 * samples)
-    assert bits == pytest.approx(2.5 * plain.num_parameters, rel=0.15)
-    found = target_bits(EncoderConfig(preset="fast"), FORMAT, textured, LENGTHS, textured.num_parameters, 0)
+    bits = 2.5 * (textured.num_parameters - 0.65 * samples) * num_networks
+    assert bits == pytest.approx(2.5 * plain.num_parameters * num_networks, rel=0.15)
+    num_shared = int(kappa * textured.num_parameters)
+    found = target_bits(EncoderConfig(preset="fast"), FORMAT, textured, LENGTHS, num_shared, 0)
     symbols = sum(LENGTHS) * math.prod(textured.embedding_shape)
     assert found == pytest.approx(bits + 0.6 * symbols)
 

@@ -119,8 +119,7 @@ def test_the_bits_are_those_of_the_sections(backbone: Backbone, kappa: float) ->
             values.copy_(torch.round(values / (steps := step_of_each(model, final_steps(coding)))) * steps)
         for values, idx in zip(coding.embeddings, coding.embedding_step_idx, strict=True):
             values.copy_(torch.round(values / step_size(idx)) * step_size(idx))
-    bits = coding.shared_bits().item() + sum(coding.chunk_bits(chunk_idx).item() for chunk_idx in range(2))
-    assert bits == pytest.approx(coding.rounded_bits().item(), rel=1e-3)
+    assert coding.bits().item() == pytest.approx(coding.rounded_bits().item(), rel=1e-3)
 
 
 def test_what_is_rounded_to_zero_is_pulled_towards_it_from_either_side() -> None:
@@ -130,12 +129,25 @@ def test_what_is_rounded_to_zero_is_pulled_towards_it_from_either_side() -> None
         away = torch.empty(model.spec.num_parameters).uniform_(-0.4, 0.4)
         model.shared.copy_(away * step_of_each(model, final_steps(coding)))
     coding.refit()
-    coding.shared_bits().backward()
+    coding.bits().backward()
     assert not model.theta(0).any()
     assert model.shared.grad is not None
     has_bits = model.shared.grad != 0  # not where all symbols of a tensor are zero
     assert has_bits.any()
     assert torch.equal(torch.sign(model.shared.grad)[has_bits], torch.sign(away)[has_bits])
+
+
+@pytest.mark.parametrize("kappa", [0.0, 0.5, 1.0])
+def test_everything_that_is_coded_has_a_part_in_the_bits_and_nothing_else(kappa: float) -> None:
+    model, coding = begun(kappa=kappa)
+    coding.bits().backward()
+    for values in (*coding.embeddings, *coding.steps()):
+        assert values.grad is not None
+        assert values.grad.any()
+    for values, is_coded in ((model.shared, model.mask), *((own, ~model.mask) for own in model.own)):
+        has_gradient = torch.zeros_like(is_coded) if values.grad is None else values.grad != 0
+        assert has_gradient.any() == is_coded.any()
+        assert not (has_gradient & ~is_coded).any()
 
 
 def test_larger_steps_take_fewer_bits() -> None:
@@ -145,7 +157,7 @@ def test_larger_steps_take_fewer_bits() -> None:
         coding.log_steps += 1
     coding.refit()
     assert coding.rounded_bits().item() < 0.9 * before
-    (coding.shared_bits() + coding.chunk_bits(0)).backward()
+    coding.bits().backward()
     assert coding.log_steps.grad is not None
     assert (coding.log_steps.grad < 0).float().mean() > 0.9
 

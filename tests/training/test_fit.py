@@ -78,8 +78,11 @@ def test_a_step_follows_the_sum_of_the_chunks_where_shared_and_the_chunk_alone_e
     model, chunks = make_model(backbone, kappa), make_chunks()
     alone = [gradient_alone(model, chunks, chunk_idx, loss) for chunk_idx in range(len(chunks))]
     run_fit(model, chunks, dataclasses.replace(ONE_STEP, loss=loss))  # one iteration: its gradients remain
-    mask, shared_gradient = model.mask, model.shared.grad
+    mask = model.mask
+    # What nobody shares has no gradient at all.
+    shared_gradient = model.shared.grad if kappa else torch.zeros_like(model.shared)
     assert shared_gradient is not None
+    assert kappa or model.shared.grad is None
     assert min(gradient.abs().max() for gradient in alone) > 0
     assert_close(shared_gradient, torch.where(mask, sum(alone), torch.zeros(())))
     for own, gradient in zip(model.own, alone, strict=True):

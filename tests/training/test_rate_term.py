@@ -7,7 +7,7 @@ import torch
 
 from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.training.fit import FitProgress, Recipe, fit
-from nvcodec.training.rate_term import RateRecipe
+from nvcodec.training.rate_term import RateRecipe, RateTerm
 from nvcodec.training.steering import RateGoal
 from nvcodec.training.window_model import WindowModel
 from nvcodec.video.format import VideoFormat
@@ -44,6 +44,16 @@ def test_the_rate_is_told_from_the_start_of_the_coding_on() -> None:
     assert model.coding is not None
     assert model.coding.has_fixed_steps
     assert states[-1].bpp == pytest.approx(model.coding.rounded_bits().item() / NUM_PIXELS, rel=0.02)
+
+
+def test_lmbda_weighs_bits_per_pixel_as_often_as_there_are_frames_relative_to_the_longest_chunk() -> None:
+    model = encodes.window_model(encodes.tiny_spec(Backbone.HNERV), LENGTHS)
+    chunks = [encodes.chunk_frames(FORMAT, length, first=7 * idx) for idx, length in enumerate(LENGTHS)]
+    goal = RateGoal(bits=1.0, lmbda=0.3)
+    rate = RateTerm(model, chunks, RateRecipe(), goal, distortion=torch.tensor(0.01), num_iterations=2000)
+    rate.begin_iteration(1001, 1.0)
+    assert model.coding is not None
+    assert rate.loss().item() == pytest.approx(0.3 * 7 / 4 * model.coding.bits().item() / NUM_PIXELS)
 
 
 @pytest.mark.parametrize("backbone", [Backbone.HNERV, Backbone.NERV])
