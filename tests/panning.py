@@ -31,5 +31,5 @@ def views(
     right, bottom = (max(corner[axis] for corner in corners) for axis in (0, 1))
     picture = (contrast * (landscape(bottom + 2 * height, right + 2 * width) - 0.5) + 0.5).clamp(0, 1)
     seen = torch.stack([picture[y : y + 2 * height, x : x + 2 * width] for x, y in corners])
-    samples = functional.avg_pool2d(seen[:, None], 2)[:, 0] * (2**bit_depth - 1)
+    samples: Tensor = functional.avg_pool2d(seen[:, None], 2)[:, 0] * (2**bit_depth - 1)
     return samples.round().to(torch.int32).to(torch.uint8 if bit_depth == 8 else torch.uint16)

@@ -56,10 +56,11 @@ def window_sharing(config: EncoderConfig, video_format: VideoFormat, chunks: Seq
     else:
         candidates = [0.0, 1.0] if is_crowded(config, video_format, lengths) else [1.0, 0.0]
     if candidates and config.resolved_preset().design.texture_channels:
-        motion = global_motion(planes, bit_depth)
         for candidate in candidates:
-            groups = [motion] if candidate == 1 else [[of_chunk] for of_chunk in motion]
-            off_middle = tuple(of_chunk for group in groups for of_chunk in centred(group))
+            # What the frames of one texture show of it has nothing to do with those of another.
+            groups = [planes] if candidate == 1 else [[plane] for plane in planes]
+            motion = [centred(global_motion(group, bit_depth)) for group in groups]
+            off_middle = tuple(of_chunk for of_group in motion for of_chunk in of_group)
             if _is_suited(off_middle, video_format) and texture_fits(
                 config, video_format, lengths, candidate, _reach(off_middle)
             ):

@@ -73,10 +73,18 @@ def _detail(level: Tensor) -> Tensor:
 def _translation(reference: Sequence[Tensor], frame: Sequence[Tensor], start: Tensor) -> Tensor:
     """Displacement (2,) between two frames in pixels of the finest level.
 
-    The descent finds only what is near, so it begins at the better one of two places. It may end somewhere bad, where
-    there is little detail; so it has to beat where it began, and standing still.
+    A descent finds only what is near, so there is another one from where the picture may have jumped to. Both may end
+    somewhere bad, where there is little detail; so they have to beat where they began, and standing still.
     """
-    displacement = min(start, _jump(reference, frame), key=lambda first: _difference(reference[0], frame[0], first))
+    jump = _jump(reference, frame)
+    is_near = float((jump - start).abs().max()) <= 2**JUMP_LEVEL
+    starts = [start] if is_near else [start, jump]
+    candidates = [torch.zeros(2), *starts, *(_descent(reference, frame, first) for first in starts)]
+    return min(candidates, key=lambda candidate: _difference(reference[0], frame[0], candidate))
+
+
+def _descent(reference: Sequence[Tensor], frame: Sequence[Tensor], displacement: Tensor) -> Tensor:
+    """Where the least difference (2,) is that is found from a displacement on, from coarse to fine."""
     for idx in reversed(range(len(reference))):
         scale = 2.0**idx
         for _ in range(MAX_ITERATIONS):
@@ -84,8 +92,7 @@ def _translation(reference: Sequence[Tensor], frame: Sequence[Tensor], start: Te
             displacement = displacement + step * scale
             if float(step.abs().max()) < PRECISION:
                 break
-    candidates = (torch.zeros(2), start, displacement)
-    return min(candidates, key=lambda candidate: _difference(reference[0], frame[0], candidate))
+    return displacement
 
 
 def _jump(reference: Sequence[Tensor], frame: Sequence[Tensor]) -> Tensor:

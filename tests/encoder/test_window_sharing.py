@@ -115,6 +115,13 @@ def test_chunks_that_differ_have_textures_of_their_own() -> None:
     assert sharing(chunks, kappa=1.0).texture_margin == 8
 
 
+def test_the_motion_of_a_chunk_s_own_texture_heeds_no_other_chunk() -> None:
+    places = [(idx, 0) for idx in range(8)] + [(300 + idx, 90) for idx in range(8)]
+    frames = panning.views(places, FORMAT.height, FORMAT.width, contrast=3)
+    found = sharing([ChunkFrames(FORMAT, (chunk,)) for chunk in torch.split(frames, LENGTHS)], kappa=0.0)
+    assert_centred(found.motion, 1, own=True)
+
+
 @pytest.mark.parametrize("is_the_user_s", [True, False])
 def test_a_kappa_that_is_given_is_kept(is_the_user_s: bool) -> None:
     chunks, name = panned(1), "kappa" if is_the_user_s else "preset_kappa"

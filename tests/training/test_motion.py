@@ -33,6 +33,12 @@ def test_a_sudden_jump_is_found_in_the_middle_of_a_pan(jump: tuple[int, int]) ->
     torch.testing.assert_close(motion, expected, atol=0.2, rtol=0)
 
 
+def test_a_jump_that_is_found_coarsely_is_judged_by_where_it_leads() -> None:
+    places = [(120, 90), (123, 18)]
+    (motion,) = global_motion([panning.views(places, 180, 240)], 8)
+    torch.testing.assert_close(motion[1], torch.tensor([3.0, -72.0]), atol=0.2, rtol=0)
+
+
 def test_chunks_of_one_texture_are_centred_together() -> None:
     chunks = [torch.tensor([[0.0, 0.0], [2.0, -6.0]]), torch.tensor([[9.0, 1.0]]), torch.tensor([[-1.0, -3.0]] * 2)]
     first, second, third = centred(chunks)
