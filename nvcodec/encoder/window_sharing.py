@@ -45,7 +45,8 @@ def window_sharing(config: EncoderConfig, video_format: VideoFormat, chunks: Seq
     """What a window's chunks are to share: what the user or the preset says, else what makes the most of the bits.
 
     A texture is shared as a whole, by networks that share everything, or each chunk has its own, in networks that share
-    nothing. That is better where chunks have little in common, or where there are bits for far more than one network.
+    nothing. Own ones are better where chunks have little in common, or where there are bits for far more than one
+    network.
     """
     lengths = [len(chunk) for chunk in chunks]
     planes, bit_depth = [chunk.planes[0] for chunk in chunks], video_format.bit_depth
