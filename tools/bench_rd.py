@@ -59,7 +59,8 @@ def run(options: argparse.Namespace) -> int:
     num_failed = 0
     for source in find_clips(options.clips)[: bench.num_clips]:
         num_frames = options.frames or bench.num_frames
-        clip = prepare_clip(source, options.out / "clips", bench.max_width, bench.max_height, num_frames)
+        size = (bench.max_width, bench.max_height, num_frames, bench.cropped_height)
+        clip = prepare_clip(source, options.out / "clips", *size)
         num_failed += run_points(clip, points, options.out / "streams", table, partial(print, flush=True))
     for row in table.rows:
         if row.curve.startswith(OURS) and row.encode_s < bench.min_encode_s:

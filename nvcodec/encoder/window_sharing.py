@@ -45,28 +45,36 @@ def window_sharing(config: EncoderConfig, video_format: VideoFormat, chunks: Seq
     """What a window's chunks are to share: what the user or the preset says, else what makes the most of the bits.
 
     A texture is shared as a whole, by networks that share everything, or each chunk has its own, in networks that share
-    nothing. Own ones are better where chunks have little in common, or where there are bits for far more than one
-    network.
+    nothing. Own ones are better where chunks have little in common, even where a texture follows the camera, or where
+    there are bits for far more than one network.
     """
     lengths = [len(chunk) for chunk in chunks]
     planes, bit_depth = [chunk.planes[0] for chunk in chunks], video_format.bit_depth
     is_different = not config.is_kappa_given and chunks_differ(planes, bit_depth)
     kappa = 0.0 if is_different else window_kappa(config, video_format, lengths)
-    if config.is_kappa_given or is_different:
+    if config.is_kappa_given:
         candidates = [kappa] if kappa in (0, 1) else []
     else:
         candidates = [0.0, 1.0] if is_crowded(config, video_format, lengths) else [1.0, 0.0]
-    if candidates and config.resolved_preset().design.texture_channels:
-        for candidate in candidates:
-            # What the frames of one texture show of it has nothing to do with those of another.
-            groups = [planes] if candidate == 1 else [[plane] for plane in planes]
-            motion = [centred(global_motion(group, bit_depth)) for group in groups]
-            off_middle = tuple(of_chunk for of_group in motion for of_chunk in of_group)
-            if _is_suited(off_middle, video_format) and texture_fits(
-                config, video_format, lengths, candidate, _reach(off_middle)
-            ):
-                return WindowSharing(candidate, off_middle)
+    if not config.resolved_preset().design.texture_channels:
+        return WindowSharing(kappa)
+    for candidate in candidates:
+        motion = _off_middle(planes, bit_depth, is_shared=candidate == 1)
+        if not _is_suited(motion, video_format):
+            continue
+        if candidate == 1 and is_different and chunks_differ(planes, bit_depth, motion):
+            continue
+        if texture_fits(config, video_format, lengths, candidate, _reach(motion)):
+            return WindowSharing(candidate, motion)
     return WindowSharing(kappa)
+
+
+def _off_middle(planes: Sequence[Tensor], bit_depth: int, *, is_shared: bool) -> tuple[Tensor, ...]:
+    """Motion of each chunk's frames, (T, 2), on a texture that all chunks share or on each chunk's own."""
+    if is_shared:
+        return tuple(centred(global_motion(planes, bit_depth)))
+    # What the frames of one texture show of it has nothing to do with those of another.
+    return tuple(centred(global_motion([plane], bit_depth))[0] for plane in planes)
 
 
 def _is_suited(motion: Sequence[Tensor], video_format: VideoFormat) -> bool:

@@ -37,7 +37,7 @@ def share_last_layers(spec: NetworkSpec, kappa: float) -> npt.NDArray[np.bool_]:
     return shared
 
 
-def chunks_differ(lumas: Sequence[Tensor], bit_depth: int) -> bool:
+def chunks_differ(lumas: Sequence[Tensor], bit_depth: int, motion: Sequence[Tensor] = ()) -> bool:
     """Whether the chunks of a window show so different pictures that a network for all of them would lose.
 
     They do if the mean pictures of the chunks differ by much more than the frames within a chunk do.
@@ -45,8 +45,25 @@ def chunks_differ(lumas: Sequence[Tensor], bit_depth: int) -> bool:
     Args:
         lumas: first plane (T, H, W) of each chunk's frames, uint8 or uint16.
         bit_depth: of the samples.
+        motion: per chunk (T, 2) pixels to the right and down by which its frames lie off a common place, to compare
+            only what all of them show there; () to compare the frames as they are.
     """
-    pictures = [luma[:, ::PIXEL_SPACING, ::PIXEL_SPACING].to(torch.float32) for luma in lumas]
+    seen = _what_all_show(lumas, motion) if motion else lumas
+    pictures = [luma[:, ::PIXEL_SPACING, ::PIXEL_SPACING].to(torch.float32) for luma in seen]
     between = torch.stack([picture.mean(0) for picture in pictures]).var(0, correction=0).mean()
     within = torch.stack([picture.var(0, correction=0).mean() for picture in pictures]).mean()
     return float(between) > MAX_VARIANCE_RATIO * (float(within) + NOISE_VARIANCE * 4.0 ** (bit_depth - 8))
+
+
+def _what_all_show(lumas: Sequence[Tensor], motion: Sequence[Tensor]) -> list[Tensor]:
+    """The part (T, h, w) of each chunk's frames that lies within all frames, which are smaller than their motion."""
+    places = [of_chunk.round().long() for of_chunk in motion]
+    together = torch.cat(places)
+    left, top = together.amax(dim=0).tolist()
+    width, height = (lumas[0].shape[2] + together[:, 0].amin() - left, lumas[0].shape[1] + together[:, 1].amin() - top)
+    return [
+        torch.stack(
+            [frame[top - y :, left - x :][:height, :width] for frame, (x, y) in zip(luma, place.tolist(), strict=True)]
+        )
+        for luma, place in zip(lumas, places, strict=True)
+    ]

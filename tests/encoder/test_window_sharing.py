@@ -115,6 +115,16 @@ def test_chunks_that_differ_have_textures_of_their_own() -> None:
     assert sharing(chunks, kappa=1.0).texture_margin == 8
 
 
+def test_chunks_of_a_slow_pan_share_one_texture_although_their_pictures_differ() -> None:
+    chunks = panned(0.5, lengths=(8,) * 5)
+    assert are_different(chunks)
+    found = sharing(chunks)
+    assert found.kappa == 1
+    assert_centred(found.motion, 0.5, own=False)
+    # Without a texture that follows the camera they still are different.
+    assert sharing(chunks, bpp=0.02) == WindowSharing(0.0)
+
+
 def test_the_motion_of_a_chunk_s_own_texture_heeds_no_other_chunk() -> None:
     places = [(idx, 0) for idx in range(8)] + [(300 + idx, 90) for idx in range(8)]
     frames = panning.views(places, FORMAT.height, FORMAT.width, contrast=3)

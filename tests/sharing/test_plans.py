@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nvcodec.bitstream import MaskGranularity, unit_indices
 from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.sharing.plans import chunks_differ, share_last_layers
-from tests import encodes
+from tests import encodes, panning
 
 SPECS = {backbone: encodes.tiny_spec(backbone) for backbone in Backbone}
 KAPPAS = st.floats(0, 1)
@@ -60,3 +60,24 @@ def test_chunks_differ_by_their_mean_pictures_and_not_by_their_motion(bit_depth:
     assert not chunks_differ([chunk(50, 5), chunk(60, 5)], bit_depth)
     assert chunks_differ([chunk(50, 0), chunk(60, 0)], bit_depth)
     assert chunks_differ([chunk(0, 5), chunk(150, 5)], bit_depth)
+
+
+def test_the_camera_s_motion_is_no_difference_where_it_is_known() -> None:
+    # Across and back up, so that either end of a frame may be what the others do not show.
+    places = [(frame_idx, 40 - frame_idx) for frame_idx in range(40)]
+    chunks = torch.split(panning.views(places), 8)
+    motion = torch.split(torch.tensor(places, dtype=torch.float32) - 20, 8)
+    assert chunks_differ(chunks, 8)
+    assert not chunks_differ(chunks, 8, motion)
+    darker = [chunk // (1 + chunk_idx) for chunk_idx, chunk in enumerate(chunks)]
+    assert chunks_differ(darker, 8, motion)
+
+
+def test_only_what_all_frames_show_is_compared() -> None:
+    picture = torch.arange(60 * 90).reshape(60, 90).to(torch.uint16)
+    places = [(0, 0), (9, 3), (4, 10), (10, 2)]
+    frames = torch.stack([picture[y : y + 50, x : x + 80] for x, y in places])
+    motion = torch.tensor(places, dtype=torch.float32) + 0.2
+    # Equal pictures, once moved: what differs least is called different by nothing but noise.
+    assert not chunks_differ(frames[:, None].unbind(), 8, motion[:, None].unbind())
+    assert chunks_differ(frames[:, None].unbind(), 8)

@@ -151,6 +151,17 @@ def test_clips_are_cut_scaled_and_made_8_bit_420(tmp_path: Path) -> None:
     assert find_clips([tmp_path]) == [source]
 
 
+def test_clips_are_cropped_to_their_middle_rows(tmp_path: Path) -> None:
+    source = clips.write_clip(tmp_path / "a.mkv", VideoFormat(64, 48))
+    whole, cropped = (prepare_clip(source, tmp_path / "clips", 64, 48, 3, rows) for rows in (None, 20))
+    assert cropped.name == "a-64x20-3f"
+    for frame, part in zip(encodes.read_frames(whole.path), encodes.read_frames(cropped.path), strict=True):
+        rows = (slice(14, 34), slice(7, 17), slice(7, 17))
+        for plane, kept, in_part in zip(frame.planes, rows, part.planes, strict=True):
+            np.testing.assert_array_equal(plane[kept], in_part)
+    assert prepare_clip(source, tmp_path / "clips", 64, 48, 3, 100).path == whole.path
+
+
 @pytest.mark.parametrize("codec", ["x264-medium", "x265-medium", "svtav1-6"])
 def test_a_conventional_encoder(codec: str, run: Callable[[Point], list[Row]], tmp_path: Path) -> None:
     (row,) = run(ConventionalPoint(codec, 4, 30))

@@ -57,40 +57,52 @@ def find_clips(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def prepare_clip(source: Path, folder: Path, max_width: int, max_height: int, num_frames: int) -> Clip:
-    """Cut, scale to fit and convert a clip, unless that was done before.
+def prepare_clip(
+    source: Path, folder: Path, max_width: int, max_height: int, num_frames: int, cropped_height: int | None = None
+) -> Clip:
+    """Cut, scale to fit, crop and convert a clip, unless that was done before.
 
     Args:
         source: any video.
         folder: for the y4m file.
         max_width, max_height: of the frames, in pixels; both sides become even, as encoders ask for 4:2:0.
         num_frames: most frames taken, from the first.
+        cropped_height: rows kept of the scaled frames, those in the middle; even. None: all.
     """
     with open_source(source) as probe:
         width, height = probe.format.width, probe.format.height
     factor = min(Fraction(max_width, width), Fraction(max_height, height), Fraction(1))
-    width, height = (2 * round(side * factor / 2) for side in (width, height))
+    width, scaled_height = (2 * round(side * factor / 2) for side in (width, height))
+    height = min(scaled_height, cropped_height or scaled_height)
     name = f"{source.stem}-{width}x{height}-{num_frames}f"
     # The source's digest, so that another video of this name is another clip.
     path = folder / f"{name}-{_digest(source)[:8]}.y4m"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _convert(source, path, f"{width}x{height}", num_frames)
+        _convert(source, path, f"{width}x{scaled_height}", height, num_frames)
     return Clip(name, path, _digest(path))
 
 
-def _convert(source: Path, target: Path, scale: str, num_frames: int) -> None:
+def _convert(source: Path, target: Path, scale: str, height: int, num_frames: int) -> None:
     with open_source(source, frames=(0, num_frames), scale=scale) as video:
         subsampling, bit_depth = ChromaSubsampling.YUV420, 8
         is_kept = (video.format.chroma_subsampling, video.format.bit_depth) == (subsampling, bit_depth)
-        new_format = replace(video.format, chroma_subsampling=subsampling, bit_depth=bit_depth)
+        new_format = replace(video.format, height=height, chroma_subsampling=subsampling, bit_depth=bit_depth)
         if video.format.chroma_subsampling == ChromaSubsampling.RGB:
             new_format = replace(new_format, color_range=ColorRange.LIMITED)
         # Even spacing: y4m has no other, and the rate of a codec shall not depend on it.
         with open_sink(target, new_format, 1 / video.average_rate, video.average_rate) as sink:
             for frame_idx, frame in enumerate(video):
                 planes = frame.planes if is_kept else _planes_of_420(frame, video.format)
-                sink.write(Frame(planes, frame_idx, 1))
+                sink.write(Frame(_middle_rows(planes, height), frame_idx, 1))
+
+
+def _middle_rows(planes: Sequence[Plane], height: int) -> tuple[Plane, ...]:
+    """The middle ``height`` rows of a 4:2:0 picture, from an even row on."""
+    first = (planes[0].shape[0] - height) // 4
+    luma, *chroma = planes
+    half = height // 2
+    return (luma[2 * first : 2 * first + height], *(plane[first : first + half] for plane in chroma))
 
 
 def _planes_of_420(frame: Frame, video_format: VideoFormat) -> tuple[Plane, ...]:

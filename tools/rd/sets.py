@@ -22,6 +22,7 @@ class BenchSet:
     Attributes:
         num_clips: most clips, from the first; None for all.
         max_width, max_height: the clips are scaled down to fit within.
+        cropped_height: rows then kept, those in the middle; None: all.
         num_frames: taken of each clip.
         interval: frames of our chunks and between the others' keyframes.
         crfs: constant rate factors of each library.
@@ -44,6 +45,7 @@ class BenchSet:
     epochs: int
     bpps: tuple[float, ...]
     min_encode_s: float
+    cropped_height: int | None = None
 
     def points(self, codecs: tuple[str, ...]) -> list[Point]:
         """The operating points of some of ``CODECS``; the others' come first, as they are done soon."""
@@ -98,6 +100,23 @@ SETS: Mapping[str, BenchSet] = MappingProxyType(
             epochs=60,
             bpps=(0.03,),
             min_encode_s=0,
+        ),
+        # Big Buck Bunny as papers since HNeRV measure it.
+        "papers": BenchSet(
+            num_clips=1,
+            max_width=1280,
+            max_height=720,
+            cropped_height=640,
+            num_frames=132,
+            interval=33,
+            crfs={"libx264": (24, 28, 32, 38), "libx265": (24, 28, 32, 38), "libsvtav1": (35, 42, 50, 58)},
+            backbones=(Backbone.VAST,),
+            kappas=(None,),
+            seeds=(0,),
+            preset="fast",
+            epochs=60,
+            bpps=(0.0125, 0.025, 0.05, 0.1),
+            min_encode_s=600,
         ),
         "full": BenchSet(
             num_clips=None,
