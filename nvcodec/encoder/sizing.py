@@ -36,18 +36,30 @@ TRAINED_FOR_RATE = CodedBits(2.5, 0.6)
 TEXTURE_BITS = 0.35
 MOST_TEXTURE = 2.0
 LEAST_NETWORK = 0.5
-# How many times the bits of a parameter the preset's largest network may have, if all chunks share it and a texture,
-# before it is better that each has its own.
-MOST_CROWDED = 8.0
+# How many times the bits of a parameter the network of all chunks may have, beside a texture that they share, before it
+# is better that each has more of its own.
+MOST_CROWDED = 2.0
 # Of the base grid; a network that is narrower shows next to nothing.
 LEAST_CHANNELS = 6
 
 
-def window_kappa(config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int]) -> float:
-    """The fraction κ that the chunks of a window without a texture share, 0..1.
+def window_kappa(
+    config: EncoderConfig,
+    video_format: VideoFormat,
+    chunk_lengths: Sequence[int],
+    reach: tuple[float, float] | None = None,
+) -> float:
+    """The fraction κ of the parameters that the chunks of a window share, a texture left aside, 0..1.
 
     Where neither the user nor the preset says it, everything is shared, which makes the most of the bits, as long as
     the network that all of them go into is not larger than the preset's largest.
+
+    Args:
+        config: the user's settings.
+        video_format: format of the frames.
+        chunk_lengths: frames of each chunk of the window.
+        reach: pixels across and down by which frames lie off the middle of a texture that all chunks share; None:
+            without one.
     """
     preset = config.resolved_preset()
     for kappa in (config.kappa, preset.kappa):
@@ -56,15 +68,17 @@ def window_kappa(config: EncoderConfig, video_format: VideoFormat, chunk_lengths
     num_chunks = len(chunk_lengths)
     if config.num_parameters is not None or num_chunks == 1:
         return 1.0
-    volume = _volume(config.bpp or preset.bpp, config, video_format, chunk_lengths) / preset.max_parameters
-    return min(max((num_chunks - volume) / (num_chunks - 1), 0.0), 1.0)
+    volume = _volume(config.bpp or preset.bpp, config, video_format, chunk_lengths)
+    if reach is not None:
+        volume = (volume - TEXTURE_BITS * _seen_samples(preset.design, video_format, reach)) / MOST_CROWDED
+    return min(max((num_chunks - volume / preset.max_parameters) / (num_chunks - 1), 0.0), 1.0)
 
 
 def texture_fits(
     config: EncoderConfig,
     video_format: VideoFormat,
     chunk_lengths: Sequence[int],
-    kappa: float,
+    num_textures: int,
     reach: tuple[float, float],
 ) -> bool:
     """Whether the bits of a window suffice for textures.
@@ -75,27 +89,17 @@ def texture_fits(
         config: the user's settings.
         video_format: format of the frames.
         chunk_lengths: frames of each chunk of the window.
-        kappa: 1 if the chunks share everything, the texture too, 0 if each has its own.
+        num_textures: 1 if the chunks share it, their number if each has its own.
         reach: pixels across and down by which frames lie off the middle of their texture.
     """
     preset = config.resolved_preset()
-    seen = preset.design.texture_channels * (video_format.width + 2 * reach[0]) * (video_format.height + 2 * reach[1])
+    seen = _seen_samples(preset.design, video_format, reach)
     num_parameters = config.num_parameters or (preset.num_parameters if config.bpp is None else None)
     if num_parameters is not None:
         embeddings = _embedding_symbols(preset.design, video_format) * max(chunk_lengths)
         return seen <= (1 - LEAST_NETWORK) * (num_parameters - embeddings)
     volume = _volume(config.bpp or preset.bpp, config, video_format, chunk_lengths)
-    return TEXTURE_BITS * seen * _num_networks(chunk_lengths, kappa) <= MOST_TEXTURE * volume
-
-
-def is_crowded(config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int]) -> bool:
-    """Whether a window has bits for far more than the preset's largest network and a texture."""
-    preset = config.resolved_preset()
-    if config.num_parameters is not None or len(chunk_lengths) == 1:
-        return False
-    texture = TEXTURE_BITS * preset.design.texture_channels * video_format.width * video_format.height
-    volume = _volume(config.bpp or preset.bpp, config, video_format, chunk_lengths)
-    return volume - texture > MOST_CROWDED * preset.max_parameters
+    return TEXTURE_BITS * seen * num_textures <= MOST_TEXTURE * volume
 
 
 def window_network(
@@ -104,6 +108,7 @@ def window_network(
     chunk_lengths: Sequence[int],
     kappa: float,
     texture_margin: int | None = None,
+    num_textures: int = 0,
 ) -> NetworkSpec:
     """The network of a window's chunks: solved for the parameters, or the bits per pixel, that the user asks for.
 
@@ -111,8 +116,9 @@ def window_network(
         config: the user's settings.
         video_format: format of the frames.
         chunk_lengths: frames of each chunk of the window.
-        kappa: fraction of the parameters that the chunks share.
-        texture_margin: pixels of the texture beyond each side of the frame; None: without a texture.
+        kappa: fraction of the parameters that the chunks share, textures left aside.
+        texture_margin: pixels of a texture beyond each side of the frame; None: without textures.
+        num_textures: 1 if the chunks share it, their number if each has its own.
 
     Raises:
         ConfigError: the smallest network is larger than what is asked for, or one so large takes too many operations.
@@ -127,7 +133,8 @@ def window_network(
     elif config.bpp is None and preset.num_parameters is not None:
         num_parameters = preset.num_parameters
     else:
-        num_parameters = _parameters_for(config.bpp or preset.bpp, config, video_format, chunk_lengths, kappa, texture)
+        bpp, textures = config.bpp or preset.bpp, (texture, num_textures)
+        num_parameters = _parameters_for(bpp, config, video_format, chunk_lengths, kappa, textures)
         if config.bpp is None or texture:
             # A large clip gets a network that can be run.
             embeddings = _embedding_symbols(preset.design, video_format) * chunk_frames
@@ -152,6 +159,7 @@ def target_bits(
     spec: NetworkSpec,
     chunk_lengths: Sequence[int],
     num_shared: int,
+    num_textures: int,
     fixed_bits: int,
 ) -> float:
     """All bits of a window that its training should aim at: the user's bits per pixel, else what suits its network.
@@ -162,14 +170,14 @@ def target_bits(
         spec: the network.
         chunk_lengths: frames of each chunk of the window.
         num_shared: K, the parameters that the chunks share.
+        num_textures: 0 without, 1 if the chunks share it, their number if each has its own.
         fixed_bits: what the window takes beside its symbols.
     """
     num_chunks, num_frames = len(chunk_lengths), sum(chunk_lengths)
     if config.bpp is not None:
         return config.bpp * num_frames * video_format.width * video_format.height
     stored = num_shared + num_chunks * (spec.num_parameters - num_shared)
-    textures = 1 if num_shared == spec.num_parameters else num_chunks
-    excess = (1 - TEXTURE_BITS) * math.prod(spec.texture_shape) * textures
+    excess = (1 - TEXTURE_BITS) * math.prod(spec.texture_shape) * num_textures
     symbols = num_frames * math.prod(spec.embedding_shape)
     coded = _coded_bits(config.resolved_preset())
     return coded.per_parameter * (stored - excess) + coded.per_embedding_symbol * symbols + fixed_bits
@@ -185,20 +193,20 @@ def _parameters_for(
     video_format: VideoFormat,
     chunk_lengths: Sequence[int],
     kappa: float,
-    texture: int,
+    textures: tuple[int, int],
 ) -> int:
-    """Parameters per chunk, embeddings and ``texture`` samples included, whose coded size comes to ``bpp``."""
+    """Parameters per chunk, embeddings and texture included, whose coded size comes to ``bpp``.
+
+    ``textures`` are the samples of one, and how many are stored.
+    """
     volume = _volume(bpp, config, video_format, chunk_lengths)
-    networks = _num_networks(chunk_lengths, kappa)
+    texture, num_textures = textures
     if texture:
-        volume = max(volume - TEXTURE_BITS * texture * networks, LEAST_NETWORK * volume)
+        volume = max(volume - TEXTURE_BITS * texture * num_textures, LEAST_NETWORK * volume)
+    # Shared ones are counted once.
+    networks = kappa + len(chunk_lengths) * (1 - kappa)
     embeddings = _embedding_symbols(config.resolved_preset().design, video_format) * max(chunk_lengths)
     return int(volume / networks) + texture + embeddings
-
-
-def _num_networks(chunk_lengths: Sequence[int], kappa: float) -> float:
-    """Networks whose parameters are stored, shared ones counted once."""
-    return kappa + len(chunk_lengths) * (1 - kappa)
 
 
 def _volume(bpp: float, config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int]) -> float:
@@ -208,6 +216,11 @@ def _volume(bpp: float, config: EncoderConfig, video_format: VideoFormat, chunk_
     bits = bpp * num_frames * video_format.width * video_format.height
     bits -= coded.per_embedding_symbol * _embedding_symbols(preset.design, video_format) * num_frames
     return bits / coded.per_parameter
+
+
+def _seen_samples(design: NetworkDesign, video_format: VideoFormat, reach: tuple[float, float]) -> float:
+    """Samples of a texture that some frame shows; the corners of its margin are not among them."""
+    return design.texture_channels * (video_format.width + 2 * reach[0]) * (video_format.height + 2 * reach[1])
 
 
 def _texture_samples(design: NetworkDesign, video_format: VideoFormat, margin: int) -> int:

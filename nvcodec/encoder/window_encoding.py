@@ -32,7 +32,7 @@ from nvcodec.encoder.quantization import (
     trained_symbols,
 )
 from nvcodec.encoder.sizing import target_bits, window_network
-from nvcodec.encoder.window_sharing import window_sharing
+from nvcodec.encoder.window_sharing import WindowSharing, window_sharing
 from nvcodec.sharing.fisher import empirical_fisher
 from nvcodec.sharing.plans import share_last_layers
 from nvcodec.sharing.selection import select_mask
@@ -51,7 +51,7 @@ class WindowJob:
     Attributes:
         window_idx, first_frame: its place in the video.
         spec: the network of its chunks.
-        kappa: fraction of the parameters that they are to share.
+        sharing: what they are to share.
         granularity: of the mask.
         chunks: its frames, on the training device.
         pts, durations: per chunk, (T,) times of the frames, in units of ``time_base`` seconds.
@@ -62,7 +62,7 @@ class WindowJob:
     window_idx: int
     first_frame: int
     spec: NetworkSpec
-    kappa: float
+    sharing: WindowSharing
     granularity: MaskGranularity
     chunks: tuple[ChunkFrames, ...]
     pts: tuple[tuple[int, ...], ...]
@@ -98,14 +98,14 @@ def prepare_window(
     preset = config.resolved_preset()
     chunks = tuple(ChunkFrames.of(frames, stream.format, device) for frames in window.chunks)
     sharing = window_sharing(config, stream.format, chunks)
-    kappa = sharing.kappa
-    spec = window_network(config, stream.format, window.chunk_lengths, kappa, sharing.texture_margin)
+    textures = (sharing.texture_margin, sharing.num_textures)
+    spec = window_network(config, stream.format, window.chunk_lengths, sharing.kappa, *textures)
     generator = torch.Generator().manual_seed(config.seed + window_idx)
     job = WindowJob(
         window_idx=window_idx,
         first_frame=first_frame,
         spec=spec,
-        kappa=kappa,
+        sharing=sharing,
         granularity=config.granularity if config.is_kappa_given else MaskGranularity.TENSOR,
         chunks=chunks,
         pts=tuple(tuple(frame.pts for frame in frames) for frames in window.chunks),
@@ -122,7 +122,9 @@ def prepare_window(
         generator=generator,
     )
     if not _mask_needs_information(job, config):
-        mask = share_last_layers(spec, kappa if len(chunks) > 1 else 0)
+        is_alone = len(chunks) == 1
+        kappa = 0 if is_alone else sharing.kappa
+        mask = share_last_layers(spec, kappa, shares_texture=sharing.is_texture_shared and not is_alone)
         job.model.share(torch.from_numpy(mask))
     return job
 
@@ -138,7 +140,7 @@ def choose_mask(job: WindowJob, config: EncoderConfig) -> None:
     """Choose what the window's chunks share by Fisher information, if so asked, and tell the model (section 3.1)."""
     if _mask_needs_information(job, config):
         scores = empirical_fisher(job.model.shared, _frame_losses(job)).numpy()
-        mask = select_mask(scores, job.spec, job.kappa, job.granularity, config.threshold)
+        mask = select_mask(scores, job.spec, job.sharing.kappa, job.granularity, config.threshold)
         job.model.share(torch.from_numpy(mask))
 
 
@@ -218,7 +220,8 @@ def _goal(job: WindowJob, config: EncoderConfig, stream: StreamHeader) -> RateGo
     """What the bits of the window should come to, those included that its symbols have no part in."""
     num_shared = int(job.model.mask.sum())
     fixed_bits = 8 * _bytes_of_zeros(job, config, stream, num_shared)
-    bits = target_bits(config, stream.format, job.spec, job.chunk_lengths, num_shared, fixed_bits)
+    stored = (num_shared, job.sharing.num_textures)
+    bits = target_bits(config, stream.format, job.spec, job.chunk_lengths, *stored, fixed_bits)
     return RateGoal(bits, config.lmbda, fixed_bits)
 
 
@@ -239,7 +242,7 @@ def _bytes_of_zeros(job: WindowJob, config: EncoderConfig, stream: StreamHeader,
 
 
 def _mask_needs_information(job: WindowJob, config: EncoderConfig) -> bool:
-    return config.is_kappa_given and len(job.chunks) > 1 and 0 < job.kappa < 1
+    return config.is_kappa_given and len(job.chunks) > 1 and 0 < job.sharing.kappa < 1
 
 
 def _frame_losses(job: WindowJob) -> Iterator[Callable[[Tensor], Tensor]]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nvcodec.bitstream.network_spec import MAX_TEXTURE_MARGIN
 from nvcodec.encoder.config import EncoderConfig
-from nvcodec.encoder.sizing import is_crowded, texture_fits, window_kappa
+from nvcodec.encoder.sizing import texture_fits, window_kappa
 from nvcodec.sharing.plans import chunks_differ
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.motion import centred, global_motion
@@ -28,45 +28,50 @@ class WindowSharing:
     """The choice for one window.
 
     Attributes:
-        kappa: fraction of the parameters that its chunks are to share.
+        kappa: fraction of the parameters that its chunks are to share, textures left aside.
         motion: per chunk (T, 2) pixels by which its frames lie off the middle of their texture; () without one.
+        is_texture_shared: all chunks have the same, or each has its own.
     """
 
     kappa: float
     motion: tuple[Tensor, ...] = ()
+    is_texture_shared: bool = False
 
     @property
     def texture_margin(self) -> int | None:
         """Pixels of the texture beyond each side of the frame; None: without a texture."""
         return math.ceil(max(_reach(self.motion))) if self.motion else None
 
+    @property
+    def num_textures(self) -> int:
+        """How many are stored."""
+        return 1 if self.is_texture_shared else len(self.motion)
+
 
 def window_sharing(config: EncoderConfig, video_format: VideoFormat, chunks: Sequence[ChunkFrames]) -> WindowSharing:
     """What a window's chunks are to share: what the user or the preset says, else what makes the most of the bits.
 
-    A texture is shared as a whole, by networks that share everything, or each chunk has its own, in networks that share
-    nothing. Own ones are better where chunks have little in common, even where a texture follows the camera, or where
-    there are bits for far more than one network.
+    A texture is best shared, whatever the chunks share beside it, unless they have little in common even where it
+    follows the camera, or too much of it lies beyond each chunk's frames. Then each has its own if nothing else is
+    shared, either.
     """
     lengths = [len(chunk) for chunk in chunks]
     planes, bit_depth = [chunk.planes[0] for chunk in chunks], video_format.bit_depth
     is_different = not config.is_kappa_given and chunks_differ(planes, bit_depth)
-    kappa = 0.0 if is_different else window_kappa(config, video_format, lengths)
-    if config.is_kappa_given:
-        candidates = [kappa] if kappa in (0, 1) else []
-    else:
-        candidates = [0.0, 1.0] if is_crowded(config, video_format, lengths) else [1.0, 0.0]
+    plain = WindowSharing(0.0 if is_different else window_kappa(config, video_format, lengths))
     if not config.resolved_preset().design.texture_channels:
-        return WindowSharing(kappa)
-    for candidate in candidates:
-        motion = _off_middle(planes, bit_depth, is_shared=candidate == 1)
-        if not _is_suited(motion, video_format):
-            continue
-        if candidate == 1 and is_different and chunks_differ(planes, bit_depth, motion):
-            continue
-        if texture_fits(config, video_format, lengths, candidate, _reach(motion)):
-            return WindowSharing(candidate, motion)
-    return WindowSharing(kappa)
+        return plain
+    if not config.is_kappa_given or plain.kappa == 1:
+        motion = _off_middle(planes, bit_depth, is_shared=True)
+        if _has_texture(config, video_format, lengths, motion, num_textures=1) and not (
+            is_different and chunks_differ(planes, bit_depth, motion)
+        ):
+            return WindowSharing(window_kappa(config, video_format, lengths, _reach(motion)), motion, True)
+    if not config.is_kappa_given or plain.kappa == 0:
+        motion = _off_middle(planes, bit_depth, is_shared=False)
+        if _has_texture(config, video_format, lengths, motion, num_textures=len(lengths)):
+            return WindowSharing(0.0, motion)
+    return plain
 
 
 def _off_middle(planes: Sequence[Tensor], bit_depth: int, *, is_shared: bool) -> tuple[Tensor, ...]:
@@ -77,10 +82,19 @@ def _off_middle(planes: Sequence[Tensor], bit_depth: int, *, is_shared: bool) ->
     return tuple(centred(global_motion([plane], bit_depth))[0] for plane in planes)
 
 
-def _is_suited(motion: Sequence[Tensor], video_format: VideoFormat) -> bool:
-    """Whether a texture shows frames with such a motion well."""
-    side, largest = min(video_format.width, video_format.height), max(_reach(motion))
-    return LEAST_MOTION * side <= largest <= min(MOST_MOTION * side, MAX_TEXTURE_MARGIN)
+def _has_texture(
+    config: EncoderConfig,
+    video_format: VideoFormat,
+    chunk_lengths: Sequence[int],
+    motion: Sequence[Tensor],
+    *,
+    num_textures: int,
+) -> bool:
+    """Whether textures show frames with such a motion well, and there are bits for them."""
+    side, reach = min(video_format.width, video_format.height), _reach(motion)
+    if not LEAST_MOTION * side <= max(reach) <= min(MOST_MOTION * side, MAX_TEXTURE_MARGIN):
+        return False
+    return texture_fits(config, video_format, chunk_lengths, num_textures, reach)
 
 
 def _reach(motion: Sequence[Tensor]) -> tuple[float, float]:

@@ -18,7 +18,7 @@ NOISE_VARIANCE = 4.0
 PIXEL_SPACING = 4
 
 
-def share_last_layers(spec: NetworkSpec, kappa: float) -> npt.NDArray[np.bool_]:
+def share_last_layers(spec: NetworkSpec, kappa: float, *, shares_texture: bool) -> npt.NDArray[np.bool_]:
     """Share whole tensors from the head backwards until a fraction κ of the parameters is shared.
 
     The first layers turn what is told of a frame into a picture of the scene, which is what differs between chunks; the
@@ -26,14 +26,20 @@ def share_last_layers(spec: NetworkSpec, kappa: float) -> npt.NDArray[np.bool_]:
 
     Args:
         spec: the network.
-        kappa: fraction to share, 0..1; met to within half a tensor.
+        kappa: fraction to share, 0..1, a texture left aside; met to within half a tensor.
+        shares_texture: all of a texture is shared, or none.
 
     Returns:
         (S,) bool, true where shared.
     """
-    borders = np.array([tensor.offset for tensor in spec.layout] + [spec.num_parameters])
-    border = borders[np.argmin(np.abs(spec.num_parameters - borders - kappa * spec.num_parameters))]
-    shared: npt.NDArray[np.bool_] = np.arange(spec.num_parameters) >= border
+    sizes = [0 if tensor.is_texture else tensor.size for tensor in spec.layout]
+    # What is shared if the tensors from one on are, or none.
+    behind = np.cumsum([0, *reversed(sizes)])[::-1]
+    first = int(np.argmin(np.abs(behind - kappa * behind[0])))
+    is_shared = [
+        shares_texture if tensor.is_texture else tensor_idx >= first for tensor_idx, tensor in enumerate(spec.layout)
+    ]
+    shared: npt.NDArray[np.bool_] = np.repeat(is_shared, [tensor.size for tensor in spec.layout])
     return shared
 
 

@@ -26,7 +26,7 @@ from nvcodec.video.format import ChromaSubsampling, ColorRange, VideoFormat
 from nvcodec.video.frame import Frame
 from nvcodec.video.sink import open_sink
 from nvcodec.video.source import open_source
-from tests import clips, encodes
+from tests import clips, encodes, panning
 
 
 @pytest.fixture(autouse=True)
@@ -157,7 +157,27 @@ def test_where_kappa_is_chosen_whole_tensors_are_shared(
     with NvstReader(tmp_path / "a.nvst") as reader:
         window = reader.read_window(0)
     assert window.header.granularity is MaskGranularity.TENSOR
-    np.testing.assert_array_equal(window.mask, share_last_layers(window.header.network, kappa))
+    np.testing.assert_array_equal(window.mask, share_last_layers(window.header.network, kappa, shares_texture=False))
+
+
+@pytest.mark.parametrize("kappa", [0.0, 1.0])
+def test_a_texture_is_shared_whole_whatever_is_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kappa: float
+) -> None:
+    for module in ("window_sharing", "sizing"):
+        monkeypatch.setattr(f"nvcodec.encoder.{module}.window_kappa", lambda *arguments: kappa)
+    frames = panning.views([(idx, 0) for idx in range(12)], 48, 64).numpy()
+    gray = (np.full((24, 32), 128, np.uint8),) * 2
+    source = encodes.write_y4m(tmp_path / "in.y4m", [Frame((luma, *gray), idx, 1) for idx, luma in enumerate(frames)])
+    settings = {"kappa": None, "backbone": Backbone.VAST, "chunk_frames": 6}
+    result = encodes.tiny_encode(source, tmp_path / "a.nvst", settings=settings, recon=tmp_path / "recon.y4m")
+    assert result.is_complete
+    with NvstReader(tmp_path / "a.nvst") as reader:
+        window = reader.read_window(0)
+    layout = window.header.network.layout
+    own = {tensor.name for tensor in layout if not window.mask[tensor.offset : tensor.offset + tensor.size].all()}
+    assert any(tensor.is_texture for tensor in layout)
+    assert own == (set() if kappa else {tensor.name for tensor in layout if not tensor.is_texture})
 
 
 @pytest.mark.parametrize("kappa", [0.0, 0.5, 1.0, None])

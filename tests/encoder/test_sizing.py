@@ -10,7 +10,7 @@ from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.presets import PRESETS, Preset
 from nvcodec.encoder.sizing import (
     LEAST_CHANNELS,
-    is_crowded,
+    MOST_CROWDED,
     target_bits,
     texture_fits,
     window_kappa,
@@ -115,81 +115,75 @@ def test_the_target_of_a_window_is_the_user_s_rate_or_suits_the_network() -> Non
     spec, num_frames = network(), sum(LENGTHS)
     pixels = num_frames * FORMAT.width * FORMAT.height
     by_rate = EncoderConfig(preset="fast", bpp=0.2)
-    assert target_bits(by_rate, FORMAT, spec, LENGTHS, 1000, 9000) == pytest.approx(0.2 * pixels)
+    assert target_bits(by_rate, FORMAT, spec, LENGTHS, 1000, 0, 9000) == pytest.approx(0.2 * pixels)
     stored = 1000 + len(LENGTHS) * (spec.num_parameters - 1000)
     embeddings = num_frames * spec.embedding_channels * spec.base_height * spec.base_width
     by_size = EncoderConfig(preset="fast")
-    bits = target_bits(by_size, FORMAT, spec, LENGTHS, 1000, 9000)
+    bits = target_bits(by_size, FORMAT, spec, LENGTHS, 1000, 0, 9000)
     assert bits == pytest.approx(2.5 * stored + 0.6 * embeddings + 9000)
 
 
 @pytest.mark.parametrize("reach", [(0.0, 0.0), (60.0, 8.0)])
-@pytest.mark.parametrize(("kappa", "num_textures"), [(1.0, 1), (0.0, 3)])
-def test_textures_fit_into_twice_the_bits_of_the_networks(
-    kappa: float, num_textures: int, reach: tuple[float, float]
-) -> None:
+@pytest.mark.parametrize("num_textures", [1, 3])
+def test_textures_fit_into_twice_the_bits_of_the_networks(num_textures: int, reach: tuple[float, float]) -> None:
     seen = (FORMAT.width + 2 * reach[0]) * (FORMAT.height + 2 * reach[1])
     pixels = FORMAT.width * FORMAT.height * sum(LENGTHS)
     embeddings = math.prod(window_network(EncoderConfig(bpp=0.1), FORMAT, LENGTHS, 1).embedding_shape)
     for slack, fits in ((0.95, False), (1.05, True)):
         bits = 2.5 * 0.35 * seen * num_textures / 2 * slack + 0.6 * embeddings * sum(LENGTHS)
         config = EncoderConfig(preset="fast", bpp=bits / pixels)
-        assert texture_fits(config, FORMAT, LENGTHS, kappa, reach) == fits
+        assert texture_fits(config, FORMAT, LENGTHS, num_textures, reach) == fits
 
 
 @pytest.mark.parametrize("reach", [(0.0, 0.0), (60.0, 8.0)])
-@pytest.mark.parametrize("kappa", [1.0, 0.0])
-def test_a_texture_fits_into_half_of_the_user_s_parameters(kappa: float, reach: tuple[float, float]) -> None:
+@pytest.mark.parametrize("num_textures", [1, 3])
+def test_a_texture_fits_into_half_of_the_user_s_parameters(num_textures: int, reach: tuple[float, float]) -> None:
     seen = (FORMAT.width + 2 * reach[0]) * (FORMAT.height + 2 * reach[1])
     embeddings = math.prod(window_network(EncoderConfig(bpp=0.1), FORMAT, LENGTHS, 1).embedding_shape)
     for slack, fits in ((0.95, False), (1.05, True)):
         config = EncoderConfig(num_parameters=int(2 * seen * slack + embeddings * max(LENGTHS)))
-        assert texture_fits(config, FORMAT, LENGTHS, kappa, reach) == fits
+        assert texture_fits(config, FORMAT, LENGTHS, num_textures, reach) == fits
 
 
-def test_a_window_is_crowded_by_bits_for_far_more_than_the_largest_network_and_a_texture() -> None:
+@pytest.mark.parametrize("reach", [(0.0, 0.0), (60.0, 8.0)])
+def test_beside_a_shared_texture_networks_are_shared_until_they_are_crowded(reach: tuple[float, float]) -> None:
     most = EncoderConfig(preset="fast").resolved_preset().max_parameters
+    seen = (FORMAT.width + 2 * reach[0]) * (FORMAT.height + 2 * reach[1])
     samples, num_frames = FORMAT.width * FORMAT.height, sum(LENGTHS)
     embeddings = math.prod(window_network(EncoderConfig(bpp=0.1), FORMAT, LENGTHS, 1).embedding_shape)
-    for networks, crowded in ((7.9, False), (8.1, True)):
-        bits = 2.5 * (networks * most + 0.35 * samples) + 0.6 * embeddings * num_frames
+    for networks, kappa in ((0.9, 1), (1, 1), (2, 0.5), (2.5, 0.25), (3, 0), (9, 0)):
+        bits = 2.5 * (MOST_CROWDED * networks * most + 0.35 * seen) + 0.6 * embeddings * num_frames
         config = EncoderConfig(preset="fast", bpp=bits / (samples * num_frames))
-        assert window_kappa(config, FORMAT, LENGTHS) == 0
-        assert is_crowded(config, FORMAT, LENGTHS) == crowded
-        textured = window_network(config, FORMAT, LENGTHS, 1, texture_margin=6)
+        assert window_kappa(config, FORMAT, LENGTHS, reach) == pytest.approx(kappa)
+        textured = window_network(config, FORMAT, LENGTHS, kappa, texture_margin=6, num_textures=1)
         assert 0.75 * most < textured.num_parameters - math.prod(textured.texture_shape) <= most
-
-
-def test_what_has_one_chunk_or_the_user_s_size_is_not_crowded() -> None:
-    large, lengths = VideoFormat(1920, 1080), (200, 200, 200)
-    assert is_crowded(EncoderConfig(), large, lengths)
-    assert not is_crowded(EncoderConfig(), FORMAT, lengths)
-    assert not is_crowded(EncoderConfig(), large, (sum(lengths),))
-    assert not is_crowded(EncoderConfig(num_parameters=90_000_000), large, lengths)
+        given = EncoderConfig(preset="fast", bpp=config.bpp, kappa=0.7)
+        assert window_kappa(given, FORMAT, LENGTHS, reach) == 0.7
 
 
 def test_half_is_left_to_the_network_beside_a_large_texture() -> None:
     config = EncoderConfig(preset="fast", bpp=0.04)
     plain = window_network(config, FORMAT, LENGTHS, 1).num_parameters
-    textured = window_network(config, FORMAT, LENGTHS, 1, texture_margin=60)
+    textured = window_network(config, FORMAT, LENGTHS, 1, texture_margin=60, num_textures=1)
     network = textured.num_parameters - math.prod(textured.texture_shape)
     assert math.prod(textured.texture_shape) > 1.2 * plain
     assert 0.35 * plain < network < 0.65 * plain
 
 
-@pytest.mark.parametrize(("kappa", "bpp", "num_networks"), [(1.0, 0.03, 1), (0.0, 0.085, 3)])
-def test_a_texture_takes_a_third_of_the_bits_of_as_many_parameters(kappa: float, bpp: float, num_networks: int) -> None:
+@pytest.mark.parametrize(("kappa", "bpp", "num_textures"), [(1.0, 0.03, 1), (0.0, 0.085, 3), (0.0, 0.05, 1)])
+def test_a_texture_takes_a_third_of_the_bits_of_as_many_parameters(kappa: float, bpp: float, num_textures: int) -> None:
     config = EncoderConfig(preset="fast", bpp=bpp)
     plain = window_network(config, FORMAT, LENGTHS, kappa)
-    textured = window_network(config, FORMAT, LENGTHS, kappa, texture_margin=6)
+    num_networks = 1 if kappa else 3
+    textured = window_network(config, FORMAT, LENGTHS, kappa, texture_margin=6, num_textures=num_textures)
     blocks_down, blocks_across = textured.texture_blocks
     assert 8 * blocks_down - 8 < textured.coded_height + 12 <= 8 * blocks_down
     assert 8 * blocks_across - 8 < textured.coded_width + 12 <= 8 * blocks_across
     samples = math.prod(textured.texture_shape)
-    bits = 2.5 * (textured.num_parameters - 0.65 * samples) * num_networks
+    bits = 2.5 * ((textured.num_parameters - samples) * num_networks + 0.35 * samples * num_textures)
     assert bits == pytest.approx(2.5 * plain.num_parameters * num_networks, rel=0.15)
-    num_shared = int(kappa * textured.num_parameters)
-    found = target_bits(EncoderConfig(preset="fast"), FORMAT, textured, LENGTHS, num_shared, 0)
+    num_shared = textured.num_parameters if kappa else samples if num_textures == 1 else 0
+    found = target_bits(EncoderConfig(preset="fast"), FORMAT, textured, LENGTHS, num_shared, num_textures, 0)
     symbols = sum(LENGTHS) * math.prod(textured.embedding_shape)
     assert found == pytest.approx(bits + 0.6 * symbols)
 

@@ -142,14 +142,16 @@ def test_a_kappa_that_is_given_is_kept(is_the_user_s: bool) -> None:
             assert_centred(found.motion, 1, own=kappa == 0)
 
 
-def test_bits_for_far_more_than_one_network_go_into_textures_of_each_chunk_s_own() -> None:
-    chunks = panned(1)
-    # Without a texture, both are bits for nothing shared.
+def test_bits_for_far_more_than_one_network_go_into_networks_of_each_chunk_s_own() -> None:
     assert [sharing(panned(0), bpp=bpp) for bpp in (20.0, 40.0)] == [WindowSharing(0.0)] * 2
-    shared, own = (sharing(chunks, bpp=bpp) for bpp in (20.0, 40.0))
-    assert (shared.kappa, shared.texture_margin) == (1, 8)
-    assert (own.kappa, own.texture_margin) == (0, 4)
-    assert_centred(own.motion, 1, own=True)
+    found = [sharing(panned(1), bpp=bpp) for bpp in (PLENTY, 9.0, 12.0, 40.0)]
+    kappas = [choice.kappa for choice in found]
+    assert (kappas[0], kappas[-1]) == (1, 0)
+    assert kappas == sorted(kappas, reverse=True)
+    assert any(0 < kappa < 1 for kappa in kappas)
+    for choice in found:
+        assert (choice.texture_margin, choice.num_textures) == (8, 1)
+        assert_centred(choice.motion, 1, own=False)
 
 
 @pytest.mark.parametrize("backbone", [backbone for backbone in Backbone if backbone != Backbone.VAST])
@@ -193,3 +195,10 @@ def test_the_margin_covers_the_largest_motion_of_either_direction() -> None:
     assert WindowSharing(1.0, (across, down)).texture_margin == 4
     assert WindowSharing(1.0, (across,)).texture_margin == 3
     assert WindowSharing(0.0).texture_margin is None
+
+
+def test_textures_are_counted() -> None:
+    motion = (torch.zeros(3, 2),) * 2
+    assert WindowSharing(0.5).num_textures == 0
+    assert WindowSharing(0.0, motion).num_textures == 2
+    assert WindowSharing(0.5, motion, is_texture_shared=True).num_textures == 1

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nvcodec.bitstream import MaskGranularity, unit_indices
-from nvcodec.bitstream.network_spec import Backbone
+from nvcodec.bitstream.network_spec import Backbone, NetworkSpec
 from nvcodec.sharing.plans import chunks_differ, share_last_layers
 from tests import encodes, panning
 
 SPECS = {backbone: encodes.tiny_spec(backbone) for backbone in Backbone}
+TEXTURED = encodes.tiny_spec(Backbone.VAST, texture_channels=1, texture_margin=3, embedding_channels=6)
 KAPPAS = st.floats(0, 1)
 BACKBONES = st.sampled_from(list(Backbone))
 
 
+def mask_of(spec: NetworkSpec, kappa: float, *, shares_texture: bool = False) -> npt.NDArray[np.bool_]:
+    return share_last_layers(spec, kappa, shares_texture=shares_texture)
+
+
 @pytest.mark.parametrize("backbone", list(Backbone))
 def test_kappa_0_shares_nothing_and_1_everything(backbone: Backbone) -> None:
-    assert not share_last_layers(SPECS[backbone], 0).any()
-    assert share_last_layers(SPECS[backbone], 1).all()
+    assert not mask_of(SPECS[backbone], 0).any()
+    assert mask_of(SPECS[backbone], 1).all()
+    assert not mask_of(TEXTURED, 0).any()
+    assert mask_of(TEXTURED, 1, shares_texture=True).all()
 
 
 @given(backbone=BACKBONES, kappa=KAPPAS)
@@ -30,19 +38,42 @@ def test_whole_tensors_are_shared_from_the_last_on_and_kappa_is_met_to_within_ha
     backbone: Backbone, kappa: float
 ) -> None:
     spec = SPECS[backbone]
-    mask = share_last_layers(spec, kappa)
+    mask = mask_of(spec, kappa)
     assert (mask.dtype, mask.shape) == (np.bool_, (spec.num_parameters,))
+    is_shared = tensors_of(spec, mask)
+    assert is_shared == sorted(is_shared, key=lambda values: True in values)
+    assert abs(int(mask.sum()) - kappa * spec.num_parameters) <= max(tensor.size for tensor in spec.layout) / 2
+
+
+@given(kappa=KAPPAS, shares_texture=st.booleans())
+@settings(deadline=None)
+def test_a_texture_is_shared_or_not_whatever_kappa_is(kappa: float, shares_texture: bool) -> None:
+    mask = mask_of(TEXTURED, kappa, shares_texture=shares_texture)
+    is_shared = tensors_of(TEXTURED, mask)
+    of_texture = [tensor.is_texture for tensor in TEXTURED.layout]
+    assert {values == {True} for values, is_texture in zip(is_shared, of_texture, strict=True) if is_texture} == {
+        shares_texture
+    }
+    rest = [values for values, is_texture in zip(is_shared, of_texture, strict=True) if not is_texture]
+    num_rest = sum(tensor.size for tensor in TEXTURED.layout if not tensor.is_texture)
+    assert rest == sorted(rest, key=lambda values: True in values)
+    num_shared = int(mask.sum()) - shares_texture * (TEXTURED.num_parameters - num_rest)
+    largest = max(tensor.size for tensor in TEXTURED.layout if not tensor.is_texture)
+    assert abs(num_shared - kappa * num_rest) <= largest / 2
+
+
+def tensors_of(spec: NetworkSpec, mask: npt.NDArray[np.bool_]) -> list[set[bool]]:
+    """What is true of the parameters of each tensor; asserted to be one thing."""
     tensors = unit_indices(spec, MaskGranularity.TENSOR)
     is_shared = [set(mask[tensors == unit].tolist()) for unit in range(len(spec.layout))]
     assert all(len(values) == 1 for values in is_shared)
-    assert is_shared == sorted(is_shared, key=lambda values: True in values)
-    assert abs(int(mask.sum()) - kappa * spec.num_parameters) <= max(tensor.size for tensor in spec.layout) / 2
+    return is_shared
 
 
 @given(backbone=BACKBONES, kappas=st.tuples(KAPPAS, KAPPAS))
 @settings(deadline=None)
 def test_more_kappa_keeps_what_was_shared(backbone: Backbone, kappas: tuple[float, float]) -> None:
-    less, more = (share_last_layers(SPECS[backbone], kappa) for kappa in sorted(kappas))
+    less, more = (mask_of(SPECS[backbone], kappa) for kappa in sorted(kappas))
     assert not (less & ~more).any()
 
 
