@@ -38,7 +38,7 @@ MOST_TEXTURE = 2.0
 LEAST_NETWORK = 0.5
 # How many times the bits of a parameter the network of all chunks may have, beside a texture that they share, before it
 # is better that each has more of its own.
-MOST_CROWDED = 2.0
+MOST_CROWDED = 1.3
 # Of the base grid; a network that is narrower shows next to nothing.
 LEAST_CHANNELS = 6
 

@@ -144,7 +144,7 @@ def test_a_kappa_that_is_given_is_kept(is_the_user_s: bool) -> None:
 
 def test_bits_for_far_more_than_one_network_go_into_networks_of_each_chunk_s_own() -> None:
     assert [sharing(panned(0), bpp=bpp) for bpp in (20.0, 40.0)] == [WindowSharing(0.0)] * 2
-    found = [sharing(panned(1), bpp=bpp) for bpp in (PLENTY, 9.0, 12.0, 40.0)]
+    found = [sharing(panned(1), bpp=bpp) for bpp in (PLENTY, 5.5, 7.5, 40.0)]
     kappas = [choice.kappa for choice in found]
     assert (kappas[0], kappas[-1]) == (1, 0)
     assert kappas == sorted(kappas, reverse=True)
