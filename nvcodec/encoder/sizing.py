@@ -36,9 +36,10 @@ TRAINED_FOR_RATE = CodedBits(2.5, 0.6)
 TEXTURE_BITS = 0.35
 MOST_TEXTURE = 2.0
 LEAST_NETWORK = 0.5
-# How many times the bits of a parameter the network of all chunks may have, beside a texture that they share, before it
-# is better that each has more of its own.
-MOST_CROWDED = 1.3
+# How many times the bits of the preset's largest network there may be beside a texture that all chunks share, before it
+# is better that each has more of a network of its own, and before each had better have its own texture, too.
+MOST_SHARED = 1.3
+MOST_SHARED_TEXTURE = 8.0
 # Of the base grid; a network that is narrower shows next to nothing.
 LEAST_CHANNELS = 6
 
@@ -68,10 +69,19 @@ def window_kappa(
     num_chunks = len(chunk_lengths)
     if config.num_parameters is not None or num_chunks == 1:
         return 1.0
-    volume = _volume(config.bpp or preset.bpp, config, video_format, chunk_lengths)
+    volume = _volume(config.bpp or preset.bpp, config, video_format, chunk_lengths) / preset.max_parameters
     if reach is not None:
-        volume = (volume - TEXTURE_BITS * _seen_samples(preset.design, video_format, reach)) / MOST_CROWDED
-    return min(max((num_chunks - volume / preset.max_parameters) / (num_chunks - 1), 0.0), 1.0)
+        volume = _crowding(config, video_format, chunk_lengths, reach) / MOST_SHARED
+    return min(max((num_chunks - volume) / (num_chunks - 1), 0.0), 1.0)
+
+
+def is_texture_crowded(
+    config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int], reach: tuple[float, float]
+) -> bool:
+    """Whether a window has so many bits that a texture, frames off whose middle reach so far, is better not shared."""
+    if config.num_parameters is not None:
+        return False
+    return _crowding(config, video_format, chunk_lengths, reach) > MOST_SHARED_TEXTURE
 
 
 def texture_fits(
@@ -216,6 +226,15 @@ def _volume(bpp: float, config: EncoderConfig, video_format: VideoFormat, chunk_
     bits = bpp * num_frames * video_format.width * video_format.height
     bits -= coded.per_embedding_symbol * _embedding_symbols(preset.design, video_format) * num_frames
     return bits / coded.per_parameter
+
+
+def _crowding(
+    config: EncoderConfig, video_format: VideoFormat, chunk_lengths: Sequence[int], reach: tuple[float, float]
+) -> float:
+    """Bits of a window beside a shared texture, relative to those of the preset's largest network."""
+    preset = config.resolved_preset()
+    volume = _volume(config.bpp or preset.bpp, config, video_format, chunk_lengths)
+    return (volume - TEXTURE_BITS * _seen_samples(preset.design, video_format, reach)) / preset.max_parameters
 
 
 def _seen_samples(design: NetworkDesign, video_format: VideoFormat, reach: tuple[float, float]) -> float:

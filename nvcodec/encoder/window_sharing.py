@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nvcodec.bitstream.network_spec import MAX_TEXTURE_MARGIN
 from nvcodec.encoder.config import EncoderConfig
-from nvcodec.encoder.sizing import texture_fits, window_kappa
+from nvcodec.encoder.sizing import is_texture_crowded, texture_fits, window_kappa
 from nvcodec.sharing.plans import chunks_differ
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.motion import centred, global_motion
@@ -52,8 +52,8 @@ def window_sharing(config: EncoderConfig, video_format: VideoFormat, chunks: Seq
     """What a window's chunks are to share: what the user or the preset says, else what makes the most of the bits.
 
     A texture is best shared, whatever the chunks share beside it, unless they have little in common even where it
-    follows the camera, or too much of it lies beyond each chunk's frames. Then each has its own if nothing else is
-    shared, either.
+    follows the camera, or too much of it lies beyond each chunk's frames, or bits are plenty. Then each has its own if
+    nothing else is shared, either.
     """
     lengths = [len(chunk) for chunk in chunks]
     planes, bit_depth = [chunk.planes[0] for chunk in chunks], video_format.bit_depth
@@ -61,17 +61,20 @@ def window_sharing(config: EncoderConfig, video_format: VideoFormat, chunks: Seq
     plain = WindowSharing(0.0 if is_different else window_kappa(config, video_format, lengths))
     if not config.resolved_preset().design.texture_channels:
         return plain
+    shared = own = None
     if not config.is_kappa_given or plain.kappa == 1:
         motion = _off_middle(planes, bit_depth, is_shared=True)
         if _has_texture(config, video_format, lengths, motion, num_textures=1) and not (
             is_different and chunks_differ(planes, bit_depth, motion)
         ):
-            return WindowSharing(window_kappa(config, video_format, lengths, _reach(motion)), motion, True)
+            shared = WindowSharing(window_kappa(config, video_format, lengths, _reach(motion)), motion, True)
+            if config.is_kappa_given or not is_texture_crowded(config, video_format, lengths, _reach(motion)):
+                return shared
     if not config.is_kappa_given or plain.kappa == 0:
         motion = _off_middle(planes, bit_depth, is_shared=False)
         if _has_texture(config, video_format, lengths, motion, num_textures=len(lengths)):
-            return WindowSharing(0.0, motion)
-    return plain
+            own = WindowSharing(0.0, motion)
+    return own or shared or plain
 
 
 def _off_middle(planes: Sequence[Tensor], bit_depth: int, *, is_shared: bool) -> tuple[Tensor, ...]:

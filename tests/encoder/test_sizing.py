@@ -10,7 +10,9 @@ from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.presets import PRESETS, Preset
 from nvcodec.encoder.sizing import (
     LEAST_CHANNELS,
-    MOST_CROWDED,
+    MOST_SHARED,
+    MOST_SHARED_TEXTURE,
+    is_texture_crowded,
     target_bits,
     texture_fits,
     window_kappa,
@@ -152,13 +154,16 @@ def test_beside_a_shared_texture_networks_are_shared_until_they_are_crowded(reac
     samples, num_frames = FORMAT.width * FORMAT.height, sum(LENGTHS)
     embeddings = math.prod(window_network(EncoderConfig(bpp=0.1), FORMAT, LENGTHS, 1).embedding_shape)
     for networks, kappa in ((0.9, 1), (1, 1), (2, 0.5), (2.5, 0.25), (3, 0), (9, 0)):
-        bits = 2.5 * (MOST_CROWDED * networks * most + 0.35 * seen) + 0.6 * embeddings * num_frames
+        bits = 2.5 * (MOST_SHARED * networks * most + 0.35 * seen) + 0.6 * embeddings * num_frames
         config = EncoderConfig(preset="fast", bpp=bits / (samples * num_frames))
         assert window_kappa(config, FORMAT, LENGTHS, reach) == pytest.approx(kappa)
         textured = window_network(config, FORMAT, LENGTHS, kappa, texture_margin=6, num_textures=1)
         assert 0.75 * most < textured.num_parameters - math.prod(textured.texture_shape) <= most
         given = EncoderConfig(preset="fast", bpp=config.bpp, kappa=0.7)
         assert window_kappa(given, FORMAT, LENGTHS, reach) == 0.7
+        is_crowded = MOST_SHARED * networks > MOST_SHARED_TEXTURE
+        assert is_texture_crowded(config, FORMAT, LENGTHS, reach) == is_crowded
+        assert not is_texture_crowded(replace(config, bpp=None, num_parameters=90_000_000), FORMAT, LENGTHS, reach)
 
 
 def test_half_is_left_to_the_network_beside_a_large_texture() -> None:
