@@ -63,7 +63,9 @@ def chunks_differ(lumas: Sequence[Tensor], bit_depth: int, motion: Sequence[Tens
 
 def _what_all_show(lumas: Sequence[Tensor], motion: Sequence[Tensor]) -> list[Tensor]:
     """The part (T, h, w) of each chunk's frames that lies within all frames, which are smaller than their motion."""
-    places = [of_chunk.round().long() for of_chunk in motion]
+    # From one frame's place on, so that whole pixels between frames stay whole.
+    origin = motion[0][0]
+    places = [(of_chunk - origin).round().long() for of_chunk in motion]
     together = torch.cat(places)
     left, top = together.amax(dim=0).tolist()
     width, height = (lumas[0].shape[2] + together[:, 0].amin() - left, lumas[0].shape[1] + together[:, 1].amin() - top)
