@@ -39,7 +39,7 @@ LEAST_NETWORK = 0.5
 # How many times the bits of the preset's largest network there may be beside a texture that all chunks share, before it
 # is better that each has more of a network of its own, and before each had better have its own texture, too.
 MOST_SHARED = 1.3
-MOST_SHARED_TEXTURE = 8.0
+MOST_SHARED_TEXTURE = 12.0
 # Of the base grid; a network that is narrower shows next to nothing.
 LEAST_CHANNELS = 6
 

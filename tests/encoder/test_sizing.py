@@ -153,7 +153,7 @@ def test_beside_a_shared_texture_networks_are_shared_until_they_are_crowded(reac
     seen = (FORMAT.width + 2 * reach[0]) * (FORMAT.height + 2 * reach[1])
     samples, num_frames = FORMAT.width * FORMAT.height, sum(LENGTHS)
     embeddings = math.prod(window_network(EncoderConfig(bpp=0.1), FORMAT, LENGTHS, 1).embedding_shape)
-    for networks, kappa in ((0.9, 1), (1, 1), (2, 0.5), (2.5, 0.25), (3, 0), (9, 0)):
+    for networks, kappa in ((0.9, 1), (1, 1), (2, 0.5), (2.5, 0.25), (3, 0), (9, 0), (9.5, 0)):
         bits = 2.5 * (MOST_SHARED * networks * most + 0.35 * seen) + 0.6 * embeddings * num_frames
         config = EncoderConfig(preset="fast", bpp=bits / (samples * num_frames))
         assert window_kappa(config, FORMAT, LENGTHS, reach) == pytest.approx(kappa)

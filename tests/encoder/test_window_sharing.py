@@ -143,7 +143,7 @@ def test_a_kappa_that_is_given_is_kept(is_the_user_s: bool) -> None:
 
 
 def test_bits_for_far_more_than_one_network_go_into_networks_of_each_chunk_s_own() -> None:
-    assert [sharing(panned(0), bpp=bpp) for bpp in (20.0, 40.0)] == [WindowSharing(0.0)] * 2
+    assert [sharing(panned(0), bpp=bpp) for bpp in (20.0, 80.0)] == [WindowSharing(0.0)] * 2
     found = [sharing(panned(1), bpp=bpp) for bpp in (PLENTY, 5.5, 7.5, 20.0)]
     kappas = [choice.kappa for choice in found]
     assert (kappas[0], kappas[-1]) == (1, 0)
@@ -155,15 +155,15 @@ def test_bits_for_far_more_than_one_network_go_into_networks_of_each_chunk_s_own
 
 
 def test_with_bits_for_yet_more_each_chunk_has_a_texture_of_its_own_if_it_can() -> None:
-    found = sharing(panned(1), bpp=40.0)
+    found = sharing(panned(1), bpp=80.0)
     assert (found.kappa, found.texture_margin, found.num_textures) == (0, 4, 2)
     assert_centred(found.motion, 1, own=True)
-    assert sharing(panned(1), bpp=40.0, kappa=1.0).num_textures == 1
+    assert sharing(panned(1), bpp=80.0, kappa=1.0).num_textures == 1
     # Each chunk alone stands still.
     places = [(3.0 * (frame_idx // 8), 0.0) for frame_idx in range(16)]
     frames = panning.views(places, FORMAT.height, FORMAT.width, contrast=3)
     steps = [ChunkFrames(FORMAT, (chunk,)) for chunk in torch.split(frames, LENGTHS)]
-    assert (sharing(steps, bpp=40.0).kappa, sharing(steps, bpp=40.0).num_textures) == (0, 1)
+    assert (sharing(steps, bpp=80.0).kappa, sharing(steps, bpp=80.0).num_textures) == (0, 1)
 
 
 @pytest.mark.parametrize("backbone", [backbone for backbone in Backbone if backbone != Backbone.VAST])
