@@ -55,6 +55,8 @@ def chunks_differ(lumas: Sequence[Tensor], bit_depth: int, motion: Sequence[Tens
             only what all of them show there; () to compare the frames as they are.
     """
     seen = _what_all_show(lumas, motion) if motion else lumas
+    if not seen[0].numel():
+        return True
     pictures = [luma[:, ::PIXEL_SPACING, ::PIXEL_SPACING].to(torch.float32) for luma in seen]
     between = torch.stack([picture.mean(0) for picture in pictures]).var(0, correction=0).mean()
     within = torch.stack([picture.var(0, correction=0).mean() for picture in pictures]).mean()
@@ -62,13 +64,14 @@ def chunks_differ(lumas: Sequence[Tensor], bit_depth: int, motion: Sequence[Tens
 
 
 def _what_all_show(lumas: Sequence[Tensor], motion: Sequence[Tensor]) -> list[Tensor]:
-    """The part (T, h, w) of each chunk's frames that lies within all frames, which are smaller than their motion."""
+    """The part (T, h, w) of each chunk's frames that lies within all frames; it may be empty."""
     # From one frame's place on, so that whole pixels between frames stay whole.
     origin = motion[0][0]
     places = [(of_chunk - origin).round().long() for of_chunk in motion]
     together = torch.cat(places)
     left, top = together.amax(dim=0).tolist()
-    width, height = (lumas[0].shape[2] + together[:, 0].amin() - left, lumas[0].shape[1] + together[:, 1].amin() - top)
+    right, bottom = (together.amin(dim=0) + torch.tensor([lumas[0].shape[2], lumas[0].shape[1]])).tolist()
+    width, height = max(right - left, 0), max(bottom - top, 0)
     return [
         torch.stack(
             [frame[top - y :, left - x :][:height, :width] for frame, (x, y) in zip(luma, place.tolist(), strict=True)]

@@ -104,6 +104,13 @@ def test_the_camera_s_motion_is_no_difference_where_it_is_known() -> None:
     assert chunks_differ(darker, 8, motion)
 
 
+@pytest.mark.parametrize("down", [63.0, 64.0, 64.6, 200.0])
+def test_frames_that_show_nothing_in_common_differ(down: float) -> None:
+    frame = torch.full((1, 64, 96), 100, dtype=torch.uint8)
+    motion = [torch.zeros(1, 2), torch.tensor([[0.0, down]])]
+    assert chunks_differ([frame, frame], 8, motion) == (down >= 64)
+
+
 def test_only_what_all_frames_show_is_compared() -> None:
     picture = torch.arange(60 * 90).reshape(60, 90).to(torch.uint16)
     places = [(0, 0), (9, 3), (4, 10), (10, 2)]
