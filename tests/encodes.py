@@ -26,7 +26,7 @@ from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.pipeline import encode
 from nvcodec.encoder.presets import Preset
 from nvcodec.encoder.progress import EncodeResult
-from nvcodec.networks import NetworkDesign, solve_network
+from nvcodec.networks import NetworkDesign, build_network, solve_network
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.fit import Recipe
 from nvcodec.training.rate_term import RateRecipe
@@ -145,7 +145,7 @@ def chunk_frames(format: VideoFormat, num_frames: int, first: int = 0) -> ChunkF
 
 def window_model(spec: NetworkSpec, chunk_lengths: tuple[int, ...], seed: int = 0) -> WindowModel:
     generator = torch.Generator().manual_seed(seed)
-    return WindowModel(spec, chunk_lengths, generator=generator, device=CPU, encoder_width=4)
+    return WindowModel(build_network(spec), chunk_lengths, generator=generator, device=CPU, encoder_width=4)
 
 
 def run_command(name: str, *arguments: object, **options: Any) -> subprocess.CompletedProcess[bytes]:

@@ -19,7 +19,7 @@ import torch
 from demo import bundled_clip
 
 from nvcodec.bitstream.network_spec import Backbone
-from nvcodec.networks import NetworkDesign, solve_network
+from nvcodec.networks import NetworkDesign, build_network, solve_network
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.fit import FitProgress, Recipe, fit
 from nvcodec.training.window_model import WindowModel
@@ -46,7 +46,8 @@ def main(frames_out: Path | None, epochs: int, seed: int) -> None:
     )
     spec = solve_network(NetworkDesign.of_authors(Backbone.HNERV), WIDTH, HEIGHT, NUM_FRAMES, NUM_PARAMETERS)
     generator = torch.Generator().manual_seed(seed)
-    model = WindowModel(spec, [NUM_FRAMES], generator=generator, device=torch.device("cpu"), encoder_width=64)
+    network, device = build_network(spec), torch.device("cpu")
+    model = WindowModel(network, [NUM_FRAMES], generator=generator, device=device, encoder_width=64)
     recipe = Recipe(epochs, batch_size=2, learning_rate=1e-3)
     start = time.monotonic()
     last_epoch = 0

@@ -33,6 +33,7 @@ from nvcodec.encoder.quantization import (
 )
 from nvcodec.encoder.sizing import target_bits, window_network
 from nvcodec.encoder.window_sharing import WindowSharing, window_sharing
+from nvcodec.networks import build_network
 from nvcodec.sharing.fisher import empirical_fisher
 from nvcodec.sharing.plans import share_last_layers
 from nvcodec.sharing.selection import select_mask
@@ -112,7 +113,7 @@ def prepare_window(
         durations=tuple(tuple(frame.duration for frame in frames) for frames in window.chunks),
         time_base=stream.time_base,
         model=WindowModel(
-            spec,
+            build_network(spec),
             window.chunk_lengths,
             generator=generator,
             device=device,

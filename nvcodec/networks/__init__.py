@@ -1,6 +1,6 @@
 """The decoder networks: a spec becomes a function of the flat parameter vector."""
 
-from nvcodec.networks.build import build_network, initial_parameters
+from nvcodec.networks.build import build_network
 from nvcodec.networks.design import BaseGrid, NetworkDesign, base_grid, choose_strides
 from nvcodec.networks.network import Network, output_activation
 from nvcodec.networks.positional import time_encoding
@@ -14,7 +14,6 @@ __all__ = [
     "budget_of_width",
     "build_network",
     "choose_strides",
-    "initial_parameters",
     "output_activation",
     "solve_network",
     "time_encoding",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from nvcodec.bitstream.layout import TensorKind
 from nvcodec.bitstream.network_spec import Activation, NetworkSpec, OutputActivation
+from nvcodec.networks.positional import time_encoding
 
 
 class Network(ABC):
@@ -57,6 +60,31 @@ class Network(ABC):
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Self:
         """Move the constants (not parameters) to a device and a type; calls then need no transfer. Returns itself."""
         return self
+
+    def initial_parameters(self, generator: torch.Generator) -> Tensor:
+        """Draw parameters to start a training from, as the authors' networks start: PyTorch's defaults.
+
+        Every element is uniform in +-1/sqrt(fan_in) of its layer, biases too (Kaiming's uniform rule with a = sqrt(5)).
+        Grids are 0: a network begins as if it had none.
+
+        Returns:
+            (S,) float32 on the generator's device, a function of the generator's state alone.
+        """
+        theta = torch.empty(self.spec.num_parameters, device=generator.device)
+        bound = 0.0
+        for tensor in self.spec.layout:
+            if tensor.kind.is_weight:
+                bound = 1 / math.sqrt(math.prod(tensor.shape[1:]))
+            part = theta[tensor.offset : tensor.offset + tensor.size]
+            if tensor.kind == TensorKind.GRID:
+                part.zero_()
+            else:
+                part.uniform_(-bound, bound, generator=generator)
+        return theta
+
+    def time_inputs(self, frame_idx: Sequence[int], num_frames: int) -> Tensor:
+        """What a network without embeddings is told of N frames: the encodings of ``frame_idx / num_frames``."""
+        return torch.from_numpy(time_encoding(frame_idx, num_frames, self.spec))
 
     @abstractmethod
     def logits(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nvcodec.bitstream.network_spec import Backbone, NetworkSpec
-from nvcodec.networks import build_network, initial_parameters, time_encoding
+from nvcodec.networks import Network
 from nvcodec.networks.texture import MOTION_UNIT
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.coding import Coding
@@ -42,29 +42,29 @@ class WindowModel:
 
     def __init__(
         self,
-        spec: NetworkSpec,
+        network: Network,
         chunk_lengths: Sequence[int],
         *,
         generator: torch.Generator,
         device: torch.device,
-        encoder_width: int,
+        encoder_width: int = 0,
         motion: Sequence[Tensor] = (),
     ) -> None:
         """Draw the initial parameters, the same for all chunks.
 
         Args:
-            spec: the network of every chunk.
+            network: of every chunk; moved to the device.
             chunk_lengths: frames of each chunk.
             generator: of everything random.
             device: where to train.
-            encoder_width: channels of the embedding encoders (HNeRV).
+            encoder_width: channels of the embedding encoders (HNeRV only).
             motion: per chunk (T, 2) pixels by which its frames lie off the middle of the texture, if there is one.
         """
-        self.spec = spec
+        self.spec = spec = network.spec
         self.device = device
         self.chunk_lengths = tuple(chunk_lengths)
-        self.network = build_network(spec).to(device)
-        initial = initial_parameters(spec, generator).to(device)
+        self.network = network.to(device)
+        initial = network.initial_parameters(generator).to(device)
         self.shared = initial.clone().requires_grad_()
         self.own = [initial.clone().requires_grad_() for _ in chunk_lengths]
         self.share(torch.zeros(spec.num_parameters, dtype=torch.bool))
@@ -144,8 +144,7 @@ class WindowModel:
             return embeddings
         first = sum(self.chunk_lengths[:chunk_idx]) if self.time_over_window else 0
         num_frames = sum(self.chunk_lengths) if self.time_over_window else self.chunk_lengths[chunk_idx]
-        encoding = time_encoding([first + idx for idx in frame_idx.tolist()], num_frames, self.spec)
-        return torch.from_numpy(encoding).to(self.device)
+        return self.network.time_inputs([first + idx for idx in frame_idx.tolist()], num_frames).to(self.device)
 
     def embeddings(self, chunk_idx: int, chunk: ChunkFrames) -> Tensor:
         """Embeddings (T, C, h, w) of all frames of a chunk, without gradient."""

@@ -12,7 +12,7 @@ from torch.nn.utils import vector_to_parameters
 from nvcodec.bitstream.layout import TensorKind
 from nvcodec.bitstream.network_spec import Activation, Backbone, NetworkSpec, OutputActivation
 from nvcodec.errors import MalformedError
-from nvcodec.networks import NetworkDesign, build_network, initial_parameters, solve_network, time_encoding
+from nvcodec.networks import NetworkDesign, build_network, solve_network, time_encoding
 from nvcodec.networks.positional import grid_encoding
 from nvcodec.networks.texture import Texture
 from nvcodec.video.format import ChromaSubsampling, VideoFormat
@@ -42,7 +42,7 @@ def small_spec(backbone: Backbone, **changes: object) -> NetworkSpec:
 
 
 def random_theta(spec: NetworkSpec, dtype: torch.dtype = torch.float32) -> Tensor:
-    return initial_parameters(spec, torch.Generator().manual_seed(1)).to(dtype)
+    return build_network(spec).initial_parameters(torch.Generator().manual_seed(1)).to(dtype)
 
 
 def some_inputs(spec: NetworkSpec, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -271,7 +271,7 @@ def test_an_invalid_spec_is_refused() -> None:
 @pytest.mark.parametrize("backbone", list(Backbone))
 def test_initial_parameters_are_distributed_as_pytorch_starts(backbone: Backbone) -> None:
     spec = solve_network(NetworkDesign.of_authors(backbone), 320, 180, 30, 3_000_000)
-    theta = initial_parameters(spec, torch.Generator().manual_seed(0))
+    theta = build_network(spec).initial_parameters(torch.Generator().manual_seed(0))
     assert theta.dtype == torch.float32
     for weight, bias in zip(spec.layout, spec.layout[1:], strict=False):
         if weight.size < 1000 or not weight.name.endswith("weight"):
@@ -289,14 +289,14 @@ def test_initial_parameters_are_distributed_as_pytorch_starts(backbone: Backbone
 
 def test_initial_parameters_follow_from_the_generator_alone() -> None:
     spec = small_spec(Backbone.HNERV)
-    first, second = (initial_parameters(spec, torch.Generator().manual_seed(7)) for _ in range(2))
+    first, second = (build_network(spec).initial_parameters(torch.Generator().manual_seed(7)) for _ in range(2))
     assert torch.equal(first, second)
-    assert not torch.equal(first, initial_parameters(spec, torch.Generator().manual_seed(8)))
+    assert not torch.equal(first, build_network(spec).initial_parameters(torch.Generator().manual_seed(8)))
 
 
 def test_a_network_begins_as_if_it_had_no_grid() -> None:
     spec = small_spec(Backbone.VAST)
-    theta = initial_parameters(spec, torch.Generator().manual_seed(7))
+    theta = build_network(spec).initial_parameters(torch.Generator().manual_seed(7))
     grids = [tensor for tensor in spec.layout if tensor.kind == TensorKind.GRID]
     assert [tensor.name for tensor in grids] == ["stages.1.grid"]
     assert [bool(theta[tensor.offset : tensor.offset + tensor.size].any()) for tensor in grids] == [False]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from nvcodec.bitstream.network_spec import Backbone
-from nvcodec.networks import time_encoding
+from nvcodec.networks import build_network, time_encoding
 from nvcodec.networks.texture import MOTION_UNIT
 from nvcodec.training.window_model import WindowModel
 from nvcodec.video.format import ChromaSubsampling, VideoFormat
@@ -165,7 +165,9 @@ def test_the_motion_of_the_frames_is_where_embeddings_begin() -> None:
     motion = [torch.tensor([[-5.0, 0.5]] * 3), torch.tensor([[1.0, 2.0]] * 4)]
     spec = encodes.tiny_spec(Backbone.VAST, embedding_channels=4, texture_channels=1, texture_margin=5)
     generator = torch.Generator().manual_seed(0)
-    model = WindowModel(spec, LENGTHS, generator=generator, device=encodes.CPU, encoder_width=4, motion=motion)
+    model = WindowModel(
+        build_network(spec), LENGTHS, generator=generator, device=encodes.CPU, encoder_width=4, motion=motion
+    )
     of_first, of_second = (values[:, spec.num_features :] * MOTION_UNIT for values in model.free_embeddings)
     assert torch.equal(of_first[:, :, 0, 0], torch.tensor([[-5.0, 0.5]] * 3))
     assert torch.equal(of_second[:, :, 1, 0], torch.tensor([[1.0, 2.0]] * 4))
@@ -177,7 +179,9 @@ def test_a_far_motion_does_not_coarsen_the_steps_of_embeddings() -> None:
     for far in (0.0, 9.0):
         motion = [torch.linspace(-far, far, 2 * length).view(length, 2) for length in LENGTHS]
         generator = torch.Generator().manual_seed(0)
-        model = WindowModel(spec, LENGTHS, generator=generator, device=encodes.CPU, encoder_width=4, motion=motion)
+        model = WindowModel(
+            build_network(spec), LENGTHS, generator=generator, device=encodes.CPU, encoder_width=4, motion=motion
+        )
         chunks = [encodes.chunk_frames(FORMAT, length) for length in LENGTHS]
         steps.append(model.begin_coding(chunks, 0.25).log_embedding_steps)
     assert torch.equal(*steps)
