@@ -21,7 +21,7 @@ from tools.rd.clips import find_clips, prepare_clip
 from tools.rd.running import run_points
 from tools.rd.sets import CODECS, OURS, SETS
 from tools.rd.summary import write_summary
-from tools.rd.table import Table
+from tools.rd.table import Row, Table
 
 ANCHOR_CODEC = "x265-medium"
 
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     """Fill the table; returns the number of points that failed."""
     keep_freed_memory()
     bench = SETS[options.set]
-    table = Table(options.out / "points.csv")
+    table = Table(options.out / "points.csv", Row)
     points = bench.points(tuple(options.codecs))
     num_failed = 0
     for source in find_clips(options.clips)[: bench.num_clips]:
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
 
 def summarize(folder: Path, anchor: str | None) -> None:
     """Write the summary beside the table."""
-    rows = Table(folder / "points.csv").rows
+    rows = Table(folder / "points.csv", Row).rows
     same_access = sorted({row.curve for row in rows if row.curve.startswith(f"{ANCHOR_CODEC}-k")})
     print(write_summary(rows, folder, anchor or next(iter(same_access), ANCHOR_CODEC)))
 

@@ -63,9 +63,9 @@ def run(clip: Clip, tmp_path: Path) -> Callable[[Point], list[Row]]:
     """Runs one point over a table that is read anew, and returns the rows."""
 
     def run_point(point: Point) -> list[Row]:
-        table = Table(tmp_path / "points.csv")
+        table = Table(tmp_path / "points.csv", Row)
         run_points(clip, [point], tmp_path / "streams", table, tell=lambda line: None)
-        assert Table(tmp_path / "points.csv").rows[-1].key == table.rows[-1].key
+        assert Table(tmp_path / "points.csv", Row).rows[-1].key == table.rows[-1].key
         return table.rows
 
     return run_point
@@ -100,7 +100,7 @@ def test_an_encode_that_was_not_measured_is_not_repeated(run: Callable[[Point], 
 def test_a_point_that_fails_does_not_end_the_run(clip: Clip, tmp_path: Path) -> None:
     lines: list[str] = []
     too_small = OurPoint(Backbone.HNERV, 0.5, "paper", epochs=1, seed=0, interval=6, bpp=0.001)
-    table = Table(tmp_path / "points.csv")
+    table = Table(tmp_path / "points.csv", Row)
     assert run_points(clip, [too_small, CopyPoint()], tmp_path / "streams", table, lines.append) == 1
     assert "failed: parameter budget" in lines[0]
     assert [row.curve for row in table.rows] == ["copy-default"]
@@ -111,13 +111,13 @@ def test_a_row_that_was_cut_off_is_replaced(run: Callable[[Point], list[Row]], t
     with open(tmp_path / "points.csv", "a") as file:
         file.write("half a ro")
     assert len(run(CopyPoint(setting="q2"))) == 2
-    assert len(Table(tmp_path / "points.csv").rows) == 2
+    assert len(Table(tmp_path / "points.csv", Row).rows) == 2
 
 
 def test_a_table_with_other_columns_is_refused(tmp_path: Path) -> None:
     (tmp_path / "points.csv").write_text("key,bpp\na,1\n")
     with pytest.raises(InputError, match="the columns are not"):
-        Table(tmp_path / "points.csv")
+        Table(tmp_path / "points.csv", Row)
 
 
 def test_known_differences(tmp_path: Path) -> None:

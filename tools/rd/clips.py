@@ -17,7 +17,7 @@ from nvcodec.video.pixels import make_frame
 from nvcodec.video.sink import open_sink
 from nvcodec.video.source import open_source
 
-SUFFIXES = (".avi", ".mkv", ".mov", ".mp4", ".webm", ".y4m")
+SUFFIXES = (".264", ".avi", ".mkv", ".mov", ".mp4", ".webm", ".y4m")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,9 @@ from tools.rd.points import Encoding, Point, curve_name, key_of
 from tools.rd.table import Row, Table
 
 
-def run_points(clip: Clip, points: Sequence[Point], folder: Path, table: Table, tell: Callable[[str], None]) -> int:
+def run_points(
+    clip: Clip, points: Sequence[Point], folder: Path, table: Table[Row], tell: Callable[[str], None]
+) -> int:
     """Add a row for each point that has none.
 
     A stream, once encoded, is kept with what its encode told. Where a run ended in the middle of an encode, that encode

@@ -1,4 +1,4 @@
-"""The bench's table of finished points, a CSV file to which rows are only added."""
+"""Tables of finished work, CSV files to which rows are only added; and what a row of the bench is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from nvcodec.errors import InputError
 
@@ -58,32 +59,35 @@ class Row:
 
 
 _TYPES = {"int": int, "float": float, "str": str}
+AnyRow = TypeVar("AnyRow", bound=Any)
 
 
-class Table:
+class Table(Generic[AnyRow]):
     """Rows in a file.
 
     Args:
         path: of the CSV file; a missing one is made with the first row.
+        row_type: a dataclass of numbers and texts, one of them ``key``.
 
     Raises:
-        InputError: the file's columns are not those of :class:`Row`.
+        InputError: the file's columns are not the fields of ``row_type``.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, row_type: type[AnyRow]) -> None:
         self._path = path
-        self.rows = _read(path) if path.exists() else []
+        self._columns = [field.name for field in fields(row_type)]
+        self.rows: list[AnyRow] = _read(path, row_type) if path.exists() else []
 
     def __contains__(self, key: str) -> bool:
         return any(row.key == key for row in self.rows)
 
-    def append(self, row: Row) -> None:
+    def append(self, row: AnyRow) -> None:
         """Add a row and bring it to the disk."""
         text = self._path.read_bytes() if self._path.exists() else b""
         with open(self._path, "a", newline="", encoding="utf-8") as file:
             # What a killed run left of a row.
             file.truncate(text.rfind(b"\n") + 1)
-            writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
+            writer = csv.DictWriter(file, self._columns, lineterminator="\n")
             if not self.rows:
                 file.truncate(0)
                 writer.writeheader()
@@ -93,16 +97,14 @@ class Table:
         self.rows.append(row)
 
 
-def _read(path: Path) -> list[Row]:
+def _read(path: Path, row_type: type[AnyRow]) -> list[AnyRow]:
     text = path.read_bytes()
     whole = text[: text.rfind(b"\n") + 1].decode()
     reader = csv.DictReader(whole.splitlines())
-    expected = [field.name for field in fields(Row)]
-    if whole and reader.fieldnames != expected:
-        raise InputError(f"the columns are not {', '.join(expected)}", str(path))
-    return [
-        Row(**{field.name: _TYPES[str(field.type)](values[field.name]) for field in fields(Row)}) for values in reader
-    ]
+    types = {field.name: _TYPES[str(field.type)] for field in fields(row_type)}
+    if whole and reader.fieldnames != list(types):
+        raise InputError(f"the columns are not {', '.join(types)}", str(path))
+    return [row_type(**{name: of_text(values[name]) for name, of_text in types.items()}) for values in reader]
 
 
 def _as_text(value: object) -> str:

@@ -1,0 +1,183 @@
+"""One trial from clip to file, with what its stages cost."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from nvcodec.bitstream import MaskGranularity, NvstReader, NvstWriter, StreamHeader
+from nvcodec.bitstream.editing import concatenate
+from nvcodec.decoder.device import describe_device, resolve_device
+from nvcodec.encoder.config import EncoderConfig
+from nvcodec.encoder.pipeline import window_plan
+from nvcodec.encoder.presets import Preset
+from nvcodec.encoder.window_encoding import WindowJob, prepare_window, quantize_window
+from nvcodec.sharing.windows import Window, iter_windows
+from nvcodec.training.fit import FitProgress
+from nvcodec.video.source import open_source
+from tools.paper.scales import Scale
+from tools.paper.systems import prune, share, train_in_order, train_jointly
+from tools.paper.trials import System, Trial
+from tools.rd.clips import Clip
+
+STAGES = ("windows", "mask", "training", "quantization", "coding")
+
+
+@dataclass(frozen=True)
+class TrialConfig(EncoderConfig):
+    """An encode as a scale has it."""
+
+    scale: Scale | None = None
+
+    @classmethod
+    def of(cls, trial: Trial, scale: Scale) -> TrialConfig:
+        """The settings of a trial, on the paper's fixed grid of chunks and with its masks, a bit per parameter."""
+        return cls(
+            backbone=trial.backbone,
+            num_parameters=trial.num_parameters,
+            chunk_frames=trial.chunk_frames,
+            fixed_chunks=True,
+            kappa=trial.kappa,
+            granularity=MaskGranularity.WEIGHT,
+            preset=scale.base,
+            epochs=trial.epochs,
+            seed=trial.seed,
+            scale=scale,
+        )
+
+    def resolved_preset(self) -> Preset:
+        """The scale's."""
+        assert self.scale is not None
+        return self.scale.preset(self.backbone, self.epochs)
+
+
+@dataclass
+class Costs:
+    """What an encode cost and came to.
+
+    Attributes:
+        seconds: by stage.
+        num_parameters: S of the first window.
+        macs_per_pixel: of the first window's network.
+        volume: parameters as the paper counts them: shared ones once a window, own ones and embeddings once a chunk;
+            without those that were pruned.
+        num_windows, num_chunks: of the video.
+        curve: (seconds of training, PSNR in dB of the epoch just trained) of the first window; of a sequential training
+            one chunk after the other.
+        device: that trained, for people.
+    """
+
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+    num_parameters: int = 0
+    macs_per_pixel: int = 0
+    volume: int = 0
+    num_windows: int = 0
+    num_chunks: int = 0
+    curve: list[tuple[float, float]] = field(default_factory=list)
+    device: str = ""
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count the time of what is done inside."""
+        start = time.monotonic()
+        yield
+        self.seconds[name] += time.monotonic() - start
+
+
+def encode_trial(trial: Trial, clip: Clip, scale: Scale, stream: Path) -> Costs:
+    """Encode a clip.
+
+    Each window is kept beside the stream until the last is done, so that a run that is broken off goes on there.
+    """
+    config = TrialConfig.of(trial, scale)
+    config.validate()
+    device = resolve_device(config.device)
+    costs, parts = Costs(device=describe_device(device)), []
+    with open_source(clip.path) as video:
+        header = StreamHeader(video.format, video.time_base, video.num_frames or 0)
+        with costs.stage("windows"):
+            windows = list(iter_windows(video, window_plan(config, video)))
+    if trial.system is System.ONE_WINDOW:
+        windows = [_joined(windows)]
+    first_frame = 0
+    for window_idx, window in enumerate(windows):
+        part = stream.with_suffix(f".{window_idx}.nvst")
+        note = part.with_suffix(".json")
+        if note.exists():
+            done = Costs(**json.loads(note.read_text(encoding="utf-8")))
+        else:
+            done = Costs()
+            job = prepare_window(window, window_idx, first_frame, header, config, device)
+            _encode_window(job, trial, config, header, part, done)
+            unfinished = note.with_suffix(".part")
+            unfinished.write_text(json.dumps(asdict(done)), encoding="utf-8")
+            unfinished.replace(note)
+        _add(costs, done)
+        parts.append(part)
+        first_frame += len(window.frames)
+    concatenate(parts, stream, overwrite=True)
+    for part in parts:
+        part.unlink()
+        part.with_suffix(".json").unlink()
+    return costs
+
+
+def mask_bytes(stream: Path) -> int:
+    """Bytes of a file's masks."""
+    with NvstReader(stream) as reader:
+        return reader.bytes_by_part()["mask"]
+
+
+def _joined(windows: Sequence[Window]) -> Window:
+    return Window(
+        tuple(frame for window in windows for frame in window.frames),
+        tuple(length for window in windows for length in window.chunk_lengths),
+    )
+
+
+def _encode_window(
+    job: WindowJob, trial: Trial, config: TrialConfig, header: StreamHeader, part: Path, costs: Costs
+) -> None:
+    def keep(progress: FitProgress) -> None:
+        nonlocal epoch
+        if progress.epoch != epoch:
+            epoch = progress.epoch
+            if epoch:
+                costs.curve.append((time.monotonic() - start, progress.psnr))
+
+    epoch = 0
+    with costs.stage("mask"):
+        share(job, trial, config)
+    start = time.monotonic()
+    num_pruned = 0
+    with costs.stage("training"):
+        train_window = train_in_order if trial.system is System.SEQUENTIAL else train_jointly
+        train_window(job, config, header, keep)
+        if trial.sparsity:
+            num_pruned = prune(job, trial, config, keep)
+    with costs.stage("quantization"):
+        content, chunks = quantize_window(job, config)
+    with costs.stage("coding"), open(part, "wb") as file:
+        writer = NvstWriter(file, header)
+        # A file of its own for now.
+        writer.write_window(replace(content, header=replace(content.header, window_idx=0, first_frame=0)), chunks)
+        writer.finish(is_complete=True)
+    num_shared, num_chunks = int(job.model.mask.sum()), len(job.chunks)
+    embeddings = sum(job.chunk_lengths) * job.spec.embedding_channels * job.spec.base_height * job.spec.base_width
+    costs.volume = num_shared + (job.spec.num_parameters - num_shared) * num_chunks + embeddings - num_pruned
+    costs.num_parameters, costs.num_windows, costs.num_chunks = job.spec.num_parameters, 1, num_chunks
+    costs.macs_per_pixel = round(job.spec.macs_per_frame / (job.spec.coded_width * job.spec.coded_height))
+
+
+def _add(costs: Costs, done: Costs) -> None:
+    for stage, seconds in done.seconds.items():
+        costs.seconds[stage] += seconds
+    if not costs.num_windows:
+        costs.num_parameters, costs.macs_per_pixel, costs.curve = done.num_parameters, done.macs_per_pixel, done.curve
+    costs.volume += done.volume
+    costs.num_windows += done.num_windows
+    costs.num_chunks += done.num_chunks
