@@ -65,6 +65,7 @@ class Costs:
         macs_per_pixel: of the first window's network.
         volume: parameters as the paper counts them: shared ones once a window, own ones and embeddings once a chunk;
             without those that were pruned.
+        shared_of_layers: fraction of the weights of each layer that is shared, in the first window.
         num_windows, num_chunks: of the video.
         curve: (seconds of training, PSNR in dB of the epoch just trained) of the first window; of a sequential training
             one chunk after the other.
@@ -75,6 +76,7 @@ class Costs:
     num_parameters: int = 0
     macs_per_pixel: int = 0
     volume: int = 0
+    shared_of_layers: dict[str, float] = field(default_factory=dict)
     num_windows: int = 0
     num_chunks: int = 0
     curve: list[tuple[float, float]] = field(default_factory=list)
@@ -166,9 +168,15 @@ def _encode_window(
         # A file of its own for now.
         writer.write_window(replace(content, header=replace(content.header, window_idx=0, first_frame=0)), chunks)
         writer.finish(is_complete=True)
-    num_shared, num_chunks = int(job.model.mask.sum()), len(job.chunks)
+    mask, num_chunks = job.model.mask.cpu(), len(job.chunks)
+    num_shared = int(mask.sum())
     embeddings = sum(job.chunk_lengths) * job.spec.embedding_channels * job.spec.base_height * job.spec.base_width
     costs.volume = num_shared + (job.spec.num_parameters - num_shared) * num_chunks + embeddings - num_pruned
+    costs.shared_of_layers = {
+        tensor.name.removesuffix(".weight"): float(mask[tensor.offset : tensor.offset + tensor.size].float().mean())
+        for tensor in job.spec.layout
+        if tensor.kind.is_weight
+    }
     costs.num_parameters, costs.num_windows, costs.num_chunks = job.spec.num_parameters, 1, num_chunks
     costs.macs_per_pixel = round(job.spec.macs_per_frame / (job.spec.coded_width * job.spec.coded_height))
 
@@ -178,6 +186,7 @@ def _add(costs: Costs, done: Costs) -> None:
         costs.seconds[stage] += seconds
     if not costs.num_windows:
         costs.num_parameters, costs.macs_per_pixel, costs.curve = done.num_parameters, done.macs_per_pixel, done.curve
+        costs.shared_of_layers = done.shared_of_layers
     costs.volume += done.volume
     costs.num_windows += done.num_windows
     costs.num_chunks += done.num_chunks

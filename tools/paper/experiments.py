@@ -224,7 +224,10 @@ def _windows(scale: Scale) -> list[Case]:
 
 
 def _sharing(scale: Scale) -> list[Case]:
-    """When sharing by Fisher information gains: one thing changed at a time around the scale's setting."""
+    """When sharing by Fisher information gains: one thing changed at a time around the scale's setting.
+
+    Random masks that share as much of each layer tell what its choice of layers is worth.
+    """
     length, epochs, frames = scale.chunk_frames, scale.epochs, scale.num_frames
     settings: list[tuple[str, str, Backbone, dict[str, Any]]] = [
         ("base", BUNNY, Backbone.NERV, {}),
@@ -252,6 +255,7 @@ def _sharing(scale: Scale) -> list[Case]:
             ("naive-split", System.NAIVE_SPLIT, size),
             ("naive-split, same volume", System.NAIVE_SPLIT, same_volume),
             ("random", System.RANDOM, size),
+            ("random-in-layers", System.RANDOM_IN_LAYERS, size),
             ("nervast", System.NERVAST, size),
         ):
             cases.append(_case(scale, series, setting, clip, system, backbone, num_seeds=3, size=factor, **changes))

@@ -112,9 +112,9 @@ def _gains(results: Sequence[Result]) -> Figure:
     panel = figure.subplots()
     for series_idx, name in enumerate(others):
         members = [result for result in results if result.case.series == name and result.case.setting in fisher]
-        places = [settings.index(member.case.setting) + (series_idx - 1) * 0.27 for member in members]
+        places = [settings.index(member.case.setting) + (series_idx - 1.5) * 0.21 for member in members]
         gains = [member.mean("psnr_y") - fisher[member.case.setting] for member in members]
-        panel.bar(places, gains, 0.25, yerr=[member.deviation("psnr_y") for member in members], label=name)
+        panel.bar(places, gains, 0.2, yerr=[member.deviation("psnr_y") for member in members], label=name)
     panel.axhline(0, color="black", linewidth=1)
     panel.set_xticks(range(len(settings)), settings, rotation=20, ha="right")
     panel.set(ylabel="luma PSNR relative to Fisher masks, dB")

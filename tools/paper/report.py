@@ -117,13 +117,19 @@ def _stage_lines(results: Sequence[Result]) -> list[str]:
 
 def _gain_lines(results: Sequence[Result]) -> list[str]:
     """What Fisher information gains over the other ways to spend as many parameters, and what sharing costs."""
-    header = ["setting", "Fisher over random masks", "over smaller networks of the same volume", "over full size"]
-    lines = [_line(header), "|---|---:|---:|---:|"]
+    series = {
+        "random": "Fisher over random masks",
+        "random-in-layers": "over random ones within layers",
+        "naive-split, same volume": "over smaller networks of the same volume",
+        "naive-split": "over full size",
+    }
+    header = ["setting", *series.values(), "shares of layers"]
+    lines = [_line(header), "|---|---:|---:|---:|---:|---|"]
     for setting in dict.fromkeys(result.case.setting for result in results):
         of = {result.case.series: result for result in results if result.case.setting == setting}
-        others = [of.get(series) for series in ("random", "naive-split, same volume", "naive-split")]
         if "nervast" in of:
-            lines.append(_line([setting, *("—" if other is None else _gain(of["nervast"], other) for other in others)]))
+            gains = ["—" if name not in of else _gain(of["nervast"], of[name]) for name in series]
+            lines.append(_line([setting, *gains, of["nervast"].rows[0].shared_of_layers]))
     return lines
 
 

@@ -30,6 +30,7 @@ class Row:
         volume: parameters as the paper counts them; bpp_volume: bits per pixel if each takes 8.
         file_bytes: all bytes of the file; bpp: its bits per pixel.
         mask_bytes: bytes of the masks among them.
+        shared_of_layers: ``layer=fraction`` of the first window's layers of which a part is shared.
         macs_per_pixel: multiply-accumulates to decode; 0 where it was not counted.
         psnr_y, psnr_rgb, ms_ssim: as in :class:`tools.rd.measuring.Quality`.
         windows_s, mask_s, training_s, quantization_s, coding_s: seconds of each stage of the encode.
@@ -58,6 +59,7 @@ class Row:
     file_bytes: int
     bpp: float
     mask_bytes: int
+    shared_of_layers: str
     macs_per_pixel: int
     psnr_y: float
     psnr_rgb: float
@@ -164,6 +166,7 @@ def _run(trial: Trial, clip: Clip, scale: Scale, folder: Path) -> Row:
         file_bytes=num_bytes,
         bpp=quality.bpp(num_bytes),
         mask_bytes=num_mask_bytes,
+        shared_of_layers=" ".join(f"{name}={part:.2f}" for name, part in costs.shared_of_layers.items() if part),
         macs_per_pixel=costs.macs_per_pixel,
         psnr_y=quality.psnr_y,
         psnr_rgb=quality.psnr_rgb,

@@ -41,6 +41,15 @@ def random_scores(job: WindowJob, config: EncoderConfig) -> Scores:
     return np.random.default_rng(config.seed + job.window_idx).random(job.spec.num_parameters)
 
 
+def random_scores_in_layers(job: WindowJob, config: EncoderConfig) -> Scores:
+    """Any parameters, but as many of each tensor as have the least Fisher information."""
+    choose_mask(job, config)
+    mask, generator = job.model.mask.cpu().numpy(), np.random.default_rng(config.seed + job.window_idx)
+    for tensor in job.spec.layout:
+        generator.shuffle(mask[tensor.offset : tensor.offset + tensor.size])
+    return 1.0 - mask
+
+
 def variance_scores(job: WindowJob, config: EncoderConfig) -> Scores:
     """Variance over the chunks' networks, each trained alone for an epoch (paper, section 4.5)."""
     return _after_an_epoch(job, config).var(dim=0, correction=0).numpy()
@@ -54,6 +63,7 @@ def difference_scores(job: WindowJob, config: EncoderConfig) -> Scores:
 SCORES: Mapping[System, Callable[[WindowJob, EncoderConfig], Scores]] = MappingProxyType(
     {
         System.RANDOM: random_scores,
+        System.RANDOM_IN_LAYERS: random_scores_in_layers,
         System.VARIANCE: variance_scores,
         System.DIFFERENCE: difference_scores,
     }

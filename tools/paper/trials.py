@@ -11,7 +11,7 @@ from nvcodec.bitstream.network_spec import Backbone
 class System(enum.Enum):
     """A system that the paper evaluates; the value names it in tables.
 
-    ``NERVAST`` is the product with a given κ. The four after it differ in nothing but how the mask is chosen, in the
+    ``NERVAST`` is the product with a given κ. Those after it differ in nothing but how the mask is chosen, in the
     training (SRVC's order: chunk after chunk, shared parameters frozen after the first), or in the windows (one for the
     whole video). ``SIREN`` and ``NIRVANA`` are networks of their own.
     """
@@ -20,6 +20,7 @@ class System(enum.Enum):
     MONOLITHIC = "monolithic"
     NERVAST = "nervast"
     RANDOM = "random"
+    RANDOM_IN_LAYERS = "random-in-layers"
     VARIANCE = "variance"
     DIFFERENCE = "difference"
     SEQUENTIAL = "sequential"

@@ -50,6 +50,7 @@ def made_row(trial: Trial) -> Row:
         file_bytes=volume,
         bpp=volume / 1.1e6,
         mask_bytes=volume // 50,
+        shared_of_layers="stem.1=0.77",
         macs_per_pixel=500,
         psnr_y=quality,
         psnr_rgb=quality - 1,
@@ -94,7 +95,7 @@ def test_every_experiment_has_a_table_and_a_plot(tmp_path: Path) -> None:
     (line,) = [line for line in text.splitlines() if line.startswith("| eight chunks, half as long |") and "±" in line][
         -1:
     ]
-    assert line.count("dB") == 3 and "+0.50 ± 0.00 dB" in line
+    assert line.count("dB") == 4 and "+0.50 ± 0.00 dB" in line
     assert "| moving | 12.60 | 4.25 |" in text
     assert "| 5 | 1.00 | 0.50 | 25.0 | 2.5 |" in text
 

@@ -57,6 +57,22 @@ def test_masks_differ() -> None:
         assert not any(torch.equal(first, other) for other in masks[first_idx + 1 :])
 
 
+def test_random_masks_in_layers_share_as_much_of_each_tensor_as_fishers() -> None:
+    masks = []
+    for system in (System.NERVAST, System.RANDOM_IN_LAYERS):
+        trial = make_trial(system)
+        job, config = make_job(trial)
+        share(job, trial, config)
+        masks.append(job.model.mask)
+    fisher, shuffled = ([int(part.sum()) for part in torch.split(mask, sizes_of(job))] for mask in masks)
+    assert fisher == shuffled
+    assert not torch.equal(*masks)
+
+
+def sizes_of(job: WindowJob) -> list[int]:
+    return [tensor.size for tensor in job.spec.layout]
+
+
 def test_variance_is_nothing_where_the_chunks_are_the_same() -> None:
     job, config = make_job(make_trial(System.VARIANCE))
     assert SCORES[System.VARIANCE](job, config).max() > 0
