@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+PICTURE_WIDTH = 480
 RATES = {"bpp_volume": "bits per pixel, 8 a parameter", "bpp": "bits per pixel of the file"}
 
 
@@ -53,7 +54,7 @@ def draw_costs(costs: Sequence[Cost], folder: Path) -> None:
 
 
 def write_pictures(videos: Sequence[Path], frame_idx: int, path: Path) -> None:
-    """One frame of each video, side by side."""
+    """One frame of each video, side by side; small ones enlarged."""
     from PIL import Image
 
     pictures = []
@@ -63,7 +64,9 @@ def write_pictures(videos: Sequence[Path], frame_idx: int, path: Path) -> None:
             planes = [torch.from_numpy(plane)[None] for plane in frame.planes]
             rgb = planes_to_rgb(planes, video.format).clamp(0, 1)[0]
         pictures.append((rgb.permute(1, 2, 0).numpy() * 255).round().astype(np.uint8))
-    Image.fromarray(np.concatenate(pictures, axis=1)).save(path, quality=92)
+    joined = Image.fromarray(np.concatenate(pictures, axis=1))
+    factor = max(1, PICTURE_WIDTH // pictures[0].shape[1])
+    joined.resize((joined.width * factor, joined.height * factor), Image.Resampling.NEAREST).save(path, quality=92)
 
 
 def _rates(results: Sequence[Result]) -> Figure:
