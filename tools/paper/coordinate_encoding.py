@@ -18,9 +18,11 @@ from torch import Tensor
 from nvcodec.bitstream.sections import pack_section
 from nvcodec.bitstream.steps import step_size
 from nvcodec.decoder.device import describe_device, resolve_device
-from nvcodec.encoder.quantization import quantize, quantize_parameters
+from nvcodec.encoder.quantization import QuantizedParameters, quantize_parameters, trained_symbols
 from nvcodec.training.chunk_frames import ChunkFrames
-from nvcodec.training.fit import fit
+from nvcodec.training.fit import Recipe, fit
+from nvcodec.training.rate_term import RateRecipe
+from nvcodec.training.steering import RateGoal
 from nvcodec.training.window_model import WindowModel
 from nvcodec.video.color import rgb_to_planes
 from nvcodec.video.format import VideoFormat
@@ -36,19 +38,18 @@ from tools.rd.clips import Clip
 WEIGHT_BITS = 8
 # SIREN's authors have 1e-4 and many more iterations; ten times the rate is best here.
 LEARNING_RATE = 1e-3
-PATCH_SIDE = 16
+PATCH_SIDE = 8
 # An iteration of NIRVANA shows all frames of its group: as many iterations as other systems have, more for the first.
-FIRST_PASSES, LATER_PASSES = 24, 6
+FIRST_PASSES, LATER_PASSES = 96, 36
+# Of NIRVANA's first network, a parameter; of all others, a pixel. With the 0.32 of its paper, whose pixels are many times
+# as many, small frames come to 21 dB; with 2.0 they are 1 dB better.
+FIRST_BITS, LATER_BPP = 4.0, 1.0
 
-Floats = np.ndarray[tuple[int, ...], np.dtype[np.floating]]
 Symbols = np.ndarray[tuple[int, ...], np.dtype[np.int32]]
 
 
 def encode_coordinates(trial: Trial, clip: Clip, scale: Scale, decoded: Path) -> tuple[Costs, int]:
-    """Train the networks of a clip, code them, and write what they show.
-
-    SIREN has a network of its own for each chunk. NIRVANA's chunks are its groups of frames: each network is the one
-    before, trained further, and what is coded of it is the difference, in steps of the first.
+    """Train the networks of a clip, a chunk after the other, code them, and write what they show.
 
     Returns:
         The costs, and the bytes of all networks.
@@ -63,58 +64,105 @@ def encode_coordinates(trial: Trial, clip: Clip, scale: Scale, decoded: Path) ->
         sink = stack.enter_context(
             open_sink(decoded, video.format, video.time_base, video.average_rate, overwrite=True)
         )
-        network, is_autoregressive = _network(trial, video.format), trial.system is System.NIRVANA
-        before, steps = np.zeros(network.spec.num_parameters, np.int32), None
+        size = (video.format.width, video.format.height, trial.num_parameters)
+        if trial.system is System.SIREN:
+            coder: SirenCoder | NirvanaCoder = SirenCoder(Siren.of_size(*size), recipe)
+        else:
+            network = PatchNetwork.of_size(*size, group_frames=trial.chunk_frames, patch_side=PATCH_SIDE)
+            coder = NirvanaCoder(network, recipe)
         for frames in _groups(list(video), trial.chunk_frames):
-            model = WindowModel(network, [len(frames)], generator=generator, device=device)
-            of_group = recipe
-            if is_autoregressive:
-                passes = FIRST_PASSES if steps is None else LATER_PASSES
-                of_group = replace(recipe, epochs=passes * recipe.epochs, batch_size=len(frames))
-                if steps is not None:
-                    model.own[0] = torch.from_numpy(_values(before, steps)).to(device).requires_grad_()
+            chunk = ChunkFrames.of(frames, video.format, device)
             with costs.stage("training"):
-                chunk = ChunkFrames.of(frames, video.format, device)
-                fit(model, [chunk], of_group, generator=generator)
-            theta = model.own[0].detach().cpu().numpy()
-            if steps is None or not is_autoregressive:
-                steps = _steps(network, theta)
-            symbols = quantize(theta / steps, 1.0)
+                theta, symbols = coder.code(chunk, generator, device)
             with costs.stage("coding"):
-                num_bytes += _num_bytes(network, symbols - before)
-            if is_autoregressive:
-                before = symbols
-            costs.volume += network.spec.num_parameters
+                num_bytes += _num_bytes(coder.network, symbols)
+            costs.volume += coder.network.spec.num_parameters
             costs.num_chunks += 1
-            for frame in _shown(network, torch.from_numpy(_values(symbols, steps)).to(device), frames, video.format):
+            for frame in _shown(coder.network, theta, frames, video.format):
                 sink.write(frame)
         sink.close()
-    costs.num_parameters, costs.num_windows = network.spec.num_parameters, costs.num_chunks
+    costs.num_parameters, costs.num_windows = coder.network.spec.num_parameters, costs.num_chunks
     return costs, num_bytes
+
+
+class SirenCoder:
+    """A network of its own for each chunk, of which all parameters are coded."""
+
+    def __init__(self, network: SineNetwork, recipe: Recipe) -> None:
+        self.network, self._recipe = network, recipe
+
+    def code(self, chunk: ChunkFrames, generator: torch.Generator, device: torch.device) -> tuple[Tensor, Symbols]:
+        """Train the network of a chunk.
+
+        Returns:
+            (S,) parameters as a decoder has them, and their symbols.
+        """
+        model = WindowModel(self.network, [len(chunk)], generator=generator, device=device)
+        fit(model, [chunk], self._recipe, generator=generator)
+        theta = model.own[0].detach().cpu().numpy()
+        nothing_shared = np.zeros(len(theta), bool)
+        quantized = quantize_parameters(self.network.spec, nothing_shared, theta, [theta], WEIGHT_BITS)
+        return _dequantized(quantized, self.network).to(device), quantized.own[0]
+
+
+class NirvanaCoder:
+    """A network for each group of frames: the one before, trained further, of which the difference is coded.
+
+    As NIRVANA's, the differences are trained for their bits; here by the product's rate term.
+    """
+
+    def __init__(self, network: PatchNetwork, recipe: Recipe) -> None:
+        self.network, self._recipe = network, replace(recipe, rate=RateRecipe(), batch_size=network.group_frames)
+        self._before: Tensor | None = None
+
+    def code(self, chunk: ChunkFrames, generator: torch.Generator, device: torch.device) -> tuple[Tensor, Symbols]:
+        """As :meth:`SirenCoder.code`; the symbols are those of the difference."""
+        model = _DifferenceModel(self.network, [len(chunk)], generator=generator, device=device)
+        num_pixels = len(chunk) * chunk.format.width * chunk.format.height
+        passes, goal = FIRST_PASSES, RateGoal(FIRST_BITS * self.network.spec.num_parameters)
+        if self._before is not None:
+            model.go_on_from(self._before)
+            passes, goal = LATER_PASSES, RateGoal(LATER_BPP * num_pixels)
+        fit(
+            model,
+            [chunk],
+            replace(self._recipe, epochs=passes * self._recipe.epochs),
+            generator=generator,
+            goal=goal,
+        )
+        assert model.coding is not None
+        quantized = trained_symbols(model.coding).parameters
+        self._before = model.theta(0).detach()
+        return self._before, quantized.own[0]
+
+
+class _DifferenceModel(WindowModel):
+    """A chunk whose own parameters are what is added to those of the chunk before."""
+
+    before: Tensor | None = None
+
+    def go_on_from(self, before: Tensor) -> None:
+        """Begin with parameters (S,) and no difference."""
+        self.before = before
+        with torch.no_grad():
+            self.own[0].zero_()
+
+    def theta(self, chunk_idx: int) -> Tensor:
+        difference = super().theta(chunk_idx)
+        return difference if self.before is None else self.before + difference
+
+
+def _dequantized(quantized: QuantizedParameters, network: SineNetwork) -> Tensor:
+    """(S,) parameters of a network all of which are its own."""
+    steps = [step_size(idx) for idx in quantized.step_idx]
+    sizes = [tensor.size for tensor in network.spec.layout]
+    return torch.from_numpy((quantized.own[0] * np.repeat(steps, sizes)).astype(np.float32))
 
 
 def _groups(frames: Sequence[Frame], length: int) -> Iterator[Sequence[Frame]]:
     """Groups of ``length`` frames; the last may be shorter."""
     for start in range(0, len(frames), length):
         yield frames[start : start + length]
-
-
-def _network(trial: Trial, video_format: VideoFormat) -> SineNetwork:
-    size = (video_format.width, video_format.height, trial.num_parameters)
-    if trial.system is System.SIREN:
-        return Siren.of_size(*size)
-    return PatchNetwork.of_size(*size, group_frames=trial.chunk_frames, patch_side=PATCH_SIDE)
-
-
-def _steps(network: SineNetwork, theta: Floats) -> Floats:
-    """Step of each parameter, (S,): one per tensor, so that symbols have ``WEIGHT_BITS`` bits."""
-    nothing = np.zeros(len(theta), bool)
-    step_idx = quantize_parameters(network.spec, nothing, theta, [theta], WEIGHT_BITS).step_idx
-    return np.repeat([step_size(idx) for idx in step_idx], [tensor.size for tensor in network.spec.layout])
-
-
-def _values(symbols: Symbols, steps: Floats) -> Floats:
-    return (symbols * steps).astype(np.float32)
 
 
 def _num_bytes(network: SineNetwork, symbols: Symbols) -> int:
