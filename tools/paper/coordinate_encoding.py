@@ -41,8 +41,8 @@ LEARNING_RATE = 1e-3
 PATCH_SIDE = 8
 # An iteration of NIRVANA shows all frames of its group: as many iterations as other systems have, more for the first.
 FIRST_PASSES, LATER_PASSES = 96, 36
-# Of NIRVANA's first network, a parameter; of all others, a pixel. With the 0.32 of its paper, whose pixels are many times
-# as many, small frames come to 21 dB; with 2.0 they are 1 dB better.
+# Of NIRVANA's first network, a parameter; of all others, a pixel. With the 0.32 that its paper has, of frames with many
+# times the pixels, small frames come to 21 dB; with 2.0 they are 1 dB better.
 FIRST_BITS, LATER_BPP = 4.0, 1.0
 
 Symbols = np.ndarray[tuple[int, ...], np.dtype[np.int32]]
