@@ -194,7 +194,7 @@ def _pruning(scale: Scale) -> list[Case]:
 
 def _stages(scale: Scale) -> list[Case]:
     """Fig. 6: where the encode's time goes, beside one network for the whole video."""
-    num_chunks = max(1, scale.num_frames // scale.chunk_frames)
+    num_chunks = scale.num_frames // scale.chunk_frames
     return [
         _case(
             scale,
@@ -221,10 +221,11 @@ def _training(scale: Scale) -> list[Case]:
 
 def _windows(scale: Scale) -> list[Case]:
     """Windows that follow the scenes, or one mask for the whole video."""
-    clip, num_frames = scale.clip_with_cuts
+    clip, num_frames, chunk_frames = scale.clip_with_cuts
+    sizes = {"num_frames": num_frames, "chunk_frames": chunk_frames}
     return [
-        _case(scale, "one-window", "κ 0.5", clip, System.ONE_WINDOW, num_frames=num_frames, num_seeds=3),
-        _case(scale, "nervast", "κ 0.5", clip, System.NERVAST, num_frames=num_frames, num_seeds=3, paper="+0.6 dB"),
+        _case(scale, "one-window", "κ 0.5", clip, System.ONE_WINDOW, num_seeds=3, **sizes),
+        _case(scale, "nervast", "κ 0.5", clip, System.NERVAST, num_seeds=3, paper="+0.6 dB", **sizes),
     ]
 
 
@@ -233,7 +234,7 @@ def _sharing(scale: Scale) -> list[Case]:
 
     Random masks that share as much of each layer tell what its choice of layers is worth.
     """
-    length, epochs, frames = scale.chunk_frames, scale.epochs, scale.num_frames
+    length, epochs = scale.chunk_frames, scale.epochs
     settings: list[tuple[str, str, Backbone, dict[str, Any]]] = [
         ("base", BUNNY, Backbone.NERV, {}),
         ("enerv", BUNNY, Backbone.ENERV, {}),
@@ -252,9 +253,9 @@ def _sharing(scale: Scale) -> list[Case]:
     for setting, clip, backbone, changes in settings:
         if backbone not in scale.num_parameters:
             continue
-        num_chunks = changes.get("num_frames", frames) // changes.get("chunk_frames", length)
+        trial = scale.trial(clip, System.NERVAST, backbone, **changes)
         size = changes.pop("size", 1.0)
-        same_volume = size * _same_volume(num_chunks)
+        same_volume = size * _same_volume(trial.num_frames // trial.chunk_frames)
         for series, system, factor in (
             ("naive-split", System.NAIVE_SPLIT, size),
             ("naive-split, same volume", System.NAIVE_SPLIT, same_volume),

@@ -21,8 +21,8 @@ class Scale:
         name: of the scale.
         max_width, max_height: clips are scaled to fit, in pixels.
         cropped_height: rows in the middle that are kept of clips that are higher; None: all.
-        num_frames: most frames of a clip, where an experiment does not say.
-        chunk_frames: frames of a chunk, where an experiment does not say.
+        num_frames, chunk_frames: most frames of a clip, and frames of a chunk, where nothing else is said.
+        clips: both, for some clips by their names.
         epochs: passes over the frames, where an experiment does not say.
         num_parameters: of a chunk's network, by backbone.
         designs: changes to the authors' designs, by backbone.
@@ -33,7 +33,7 @@ class Scale:
         clips_by_length: clips of Table 1, and frames taken of each.
         papers_lengths: what the paper has for those, without and with sharing.
         static_clip, dynamic_clip: of little and of much motion.
-        clip_with_cuts: the clip for windows, and frames taken of it.
+        clip_with_cuts: the clip for windows, frames taken of it, and frames of its chunks.
         sizes: factors on the number of parameters, for curves.
         chunk_lengths: frames of a chunk, for curves.
         cost_size: width and height of the networks whose cost is counted, and the bits per second of their video.
@@ -45,6 +45,7 @@ class Scale:
     cropped_height: int | None
     num_frames: int
     chunk_frames: int
+    clips: Mapping[str, tuple[int, int]]
     epochs: int
     num_parameters: Mapping[Backbone, int]
     designs: Mapping[Backbone, Mapping[str, Any]]
@@ -56,7 +57,7 @@ class Scale:
     papers_lengths: Sequence[str]
     static_clip: str
     dynamic_clip: str
-    clip_with_cuts: tuple[str, int]
+    clip_with_cuts: tuple[str, int, int]
     sizes: Sequence[float]
     chunk_lengths: Sequence[int]
     cost_size: tuple[int, int, int]
@@ -70,10 +71,11 @@ class Scale:
     def trial(self, clip: str, system: System, backbone: Backbone = Backbone.NERV, **changes: Any) -> Trial:
         """A trial with this scale's sizes but for ``changes``; ``size`` is a factor on the number of parameters."""
         size = changes.pop("size", 1.0)
+        num_frames, chunk_frames = self.clips.get(clip, (self.num_frames, self.chunk_frames))
         defaults = {
             "kappa": 0.5 if system.shares else 0.0,
-            "num_frames": self.num_frames,
-            "chunk_frames": self.chunk_frames,
+            "num_frames": num_frames,
+            "chunk_frames": chunk_frames,
             "epochs": self.epochs,
         }
         num_parameters = round(self.num_parameters[backbone] * size)
@@ -90,6 +92,7 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
             cropped_height=80,
             num_frames=96,
             chunk_frames=24,
+            clips={},
             epochs=30,
             num_parameters={
                 Backbone.NERV: 40_000,
@@ -124,7 +127,7 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
             papers_lengths=(),
             static_clip="carpark_768x432_30s_static",
             dynamic_clip="basketballpass_416x240_100f",
-            clip_with_cuts=("bbb_opening_720p_30s", 720),
+            clip_with_cuts=("bbb_opening_720p_30s", 720, 24),
             sizes=(0.5, 0.75, 1.0, 1.5),
             chunk_lengths=(12, 16, 24, 48),
             cost_size=(320, 180, 312_500),
@@ -134,8 +137,15 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
             max_width=1920,
             max_height=1080,
             cropped_height=None,
-            num_frames=7200,
-            chunk_frames=120,
+            num_frames=132,
+            chunk_frames=33,
+            clips={
+                "ShakeNDry": (300, 150),
+                "HoneyBee": (600, 150),
+                "Jockey": (600, 150),
+                "ElephantsDream": (1440, 120),
+                "BigBuckBunny": (7200, 120),
+            },
             epochs=300,
             num_parameters={Backbone.NERV: 6_570_000, Backbone.ENERV: 6_570_000, Backbone.HNERV: 6_570_000},
             designs={},
@@ -154,7 +164,7 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
             ),
             static_clip="HoneyBee",
             dynamic_clip="Jockey",
-            clip_with_cuts=("BigBuckBunny", 1440),
+            clip_with_cuts=("BigBuckBunny", 1440, 45),
             sizes=(0.5, 0.75, 1.0, 1.5),
             chunk_lengths=(192, 300, 600, 1200),
             cost_size=(1280, 720, 5_000_000),
