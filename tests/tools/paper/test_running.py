@@ -12,7 +12,7 @@ import pytest
 from nvcodec.bitstream import NvstReader
 from nvcodec.bitstream.network_spec import Backbone
 from tests import encodes
-from tools.paper import encoding
+from tools.paper import coordinate_encoding, encoding
 from tools.paper.running import Row, curve_path, run_trials, stream_path
 from tools.paper.scales import SCALES, Scale
 from tools.paper.trials import System, Trial
@@ -39,7 +39,11 @@ def run(trials: list[Trial], sources: dict[str, Path], folder: Path, scale: Scal
     return {row.key: row for row in Table(folder / "trials.csv", Row).rows}
 
 
-def test_every_system_has_a_row_and_a_curve(sources: dict[str, Path], tmp_path: Path) -> None:
+def test_every_system_has_a_row_and_a_curve(
+    sources: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coordinate_encoding, "FIRST_PASSES", 4)
+    monkeypatch.setattr(coordinate_encoding, "LATER_PASSES", 4)
     trials = [TINY.trial("two_scenes", system) for system in System if system is not System.MONOLITHIC]
     trials.append(TINY.trial("two_scenes", System.MONOLITHIC, chunk_frames=12))
     trials += [TINY.trial("two_scenes", System.NERVAST, backbone) for backbone in (Backbone.ENERV, Backbone.HNERV)]
