@@ -214,8 +214,9 @@ def _stages(scale: Scale) -> list[Case]:
 def _training(scale: Scale) -> list[Case]:
     """Fig. 10: all chunks at once, or one after the other with frozen shared parameters."""
     return [
-        _case(scale, "sequential", "κ 0.5", BUNNY, System.SEQUENTIAL, num_seeds=3, paper="3 dB less"),
-        _case(scale, "nervast", "κ 0.5", BUNNY, System.NERVAST, num_seeds=3),
+        _case(scale, system.value, "κ 0.5", clip, system, num_seeds=3, paper=paper)
+        for clip in (BUNNY, scale.dynamic_clip)
+        for system, paper in ((System.SEQUENTIAL, "3 dB less"), (System.NERVAST, ""))
     ]
 
 

@@ -90,19 +90,20 @@ def _rates(results: Sequence[Result]) -> Figure:
 
 def _training_curves(results: Sequence[Result], folder: Path) -> Figure:
     """PSNR of each epoch over the seconds of training; a sequential training begins anew with each chunk."""
-    figure = _figure(8, 4)
-    panel = figure.subplots()
-    for result_idx, result in enumerate(results):
-        for trial_idx, trial in enumerate(result.case.trials):
-            path = curve_path(trial, folder)
-            if path.exists():
+    clips = list(dict.fromkeys(result.clip for result in results))
+    figure = _figure(6 * len(clips), 4)
+    for clip, panel in zip(clips, figure.subplots(1, len(clips), squeeze=False)[0], strict=True):
+        of_clip = [result for result in results if result.clip == clip]
+        for result_idx, result in enumerate(of_clip):
+            paths = [path for path in (curve_path(trial, folder) for trial in result.case.trials) if path.exists()]
+            for path_idx, path in enumerate(paths):
                 rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-                label = result.case.series if trial_idx == 0 else None
                 x, y = ([float(row[column]) for row in rows] for column in ("seconds", "psnr"))
+                label = None if path_idx else result.case.series
                 panel.plot(x, y, color=f"C{result_idx}", linewidth=1, label=label)
-    panel.set(xlabel="seconds of training", ylabel="PSNR of the epoch, RGB, dB")
-    panel.grid(visible=True, alpha=0.3)
-    _name_lines(panel)
+        panel.set(xlabel="seconds of training", ylabel="PSNR of the epoch, RGB, dB", title=clip)
+        panel.grid(visible=True, alpha=0.3)
+        _name_lines(panel)
     return figure
 
 
