@@ -19,7 +19,7 @@ import torch
 
 from nvcodec.decoder.decoding import decode
 from nvcodec.decoder.device import keep_freed_memory
-from nvcodec.errors import NvcodecError
+from nvcodec.errors import ConfigError, NvcodecError
 from tools.paper.cost import Cost, costs
 from tools.paper.dynamics import Dynamics, dynamics
 from tools.paper.experiments import BUNNY, EXPERIMENTS
@@ -28,6 +28,7 @@ from tools.paper.report import write_report
 from tools.paper.running import prepared, run_trials, stream_path
 from tools.paper.scales import SCALES, Scale
 from tools.paper.trials import System
+from tools.paper.volumes import same_volume
 from tools.rd.clips import find_clips
 from tools.rd.table import Table
 
@@ -65,6 +66,7 @@ def run(options: argparse.Namespace, scale: Scale, names: list[str]) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
     options.out.mkdir(parents=True, exist_ok=True)
+    require_settings(options.out, repr(scale))
     sources = {path.stem: path for path in [*find_clips([]), *(find_clips(options.clips) if options.clips else [])]}
     num_failed = 0
     for name in names:
@@ -77,11 +79,24 @@ def run(options: argparse.Namespace, scale: Scale, names: list[str]) -> int:
     return num_failed
 
 
+def require_settings(folder: Path, settings: str) -> None:
+    """Note the settings in a new folder.
+
+    Raises:
+        ConfigError: what is in the folder was run with others.
+    """
+    note = folder / "settings.txt"
+    if not note.exists():
+        note.write_text(settings, encoding="utf-8")
+    elif note.read_text(encoding="utf-8") != settings:
+        raise ConfigError("holds results of other settings; begin a new folder", str(folder))
+
+
 def measure_costs(folder: Path, scale: Scale, sources: dict[str, Path]) -> None:
     """Fig. 2, into ``cost.csv``."""
     table = Table(folder / "cost.csv", Cost)
-    for cost in costs(scale):
-        if cost.key not in table:
+    if not table.rows:
+        for cost in list(costs(scale)):
             table.append(cost)
 
 
@@ -96,10 +111,10 @@ def measure_dynamics(folder: Path, scale: Scale, sources: dict[str, Path]) -> No
 
 
 def show(folder: Path, scale: Scale, sources: dict[str, Path]) -> None:
-    """Fig. 5: a frame of the source, of half-size networks without sharing, and with it, which ``fig-4`` encodes."""
+    """Fig. 5: a frame of the source, of networks of the same volume without sharing, and with it, after ``fig-4``."""
     nervast = scale.trial(BUNNY, System.NERVAST)
     videos = [prepared(nervast, sources, scale, folder).path]
-    for trial in (scale.trial(BUNNY, System.NAIVE_SPLIT, size=0.5), nervast):
+    for trial in (same_volume(nervast, scale), nervast):
         videos.append(stream_path(trial, folder).with_suffix(".y4m"))
         decode(stream_path(trial, folder), videos[-1], overwrite=True)
     write_pictures(videos, nervast.num_frames // 2, folder / "fig-5.jpg")

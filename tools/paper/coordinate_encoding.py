@@ -20,6 +20,7 @@ from nvcodec.bitstream.steps import step_size
 from nvcodec.decoder.device import describe_device, resolve_device
 from nvcodec.encoder.quantization import QuantizedParameters, quantize_parameters, trained_symbols
 from nvcodec.training.chunk_frames import ChunkFrames
+from nvcodec.training.coding import Coding
 from nvcodec.training.fit import Recipe, fit
 from nvcodec.training.rate_term import RateRecipe
 from nvcodec.training.steering import RateGoal
@@ -39,7 +40,8 @@ WEIGHT_BITS = 8
 # SIREN's authors have 1e-4 and many more iterations; ten times the rate is best here.
 LEARNING_RATE = 1e-3
 PATCH_SIDE = 8
-# An iteration of NIRVANA shows all frames of its group: as many iterations as other systems have, more for the first.
+# Of NIRVANA relative to the epochs of other systems: an iteration shows all frames of a group of three, so that later
+# groups have half again the iterations of a chunk of 24 frames, and the first has four times as many.
 FIRST_PASSES, LATER_PASSES = 96, 36
 # Of NIRVANA's first network, a parameter; of all others, a pixel. With the 0.32 that its paper has, of frames with many
 # times the pixels, small frames come to 21 dB; with 2.0 they are 1 dB better.
@@ -150,6 +152,13 @@ class _DifferenceModel(WindowModel):
     def theta(self, chunk_idx: int) -> Tensor:
         difference = super().theta(chunk_idx)
         return difference if self.before is None else self.before + difference
+
+    def begin_coding(self, chunks: Sequence[ChunkFrames], initial_step: float) -> Coding:
+        # The first steps follow from what is coded, the difference.
+        before, self.before = self.before, None
+        coding = super().begin_coding(chunks, initial_step)
+        self.before = before
+        return coding
 
 
 def _dequantized(quantized: QuantizedParameters, network: SineNetwork) -> Tensor:

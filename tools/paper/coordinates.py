@@ -9,12 +9,15 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from nvcodec.bitstream.layout import LayoutBuilder, TensorSpec
+from nvcodec.bitstream.layout import LayoutBuilder, TensorKind, TensorSpec
 from nvcodec.bitstream.network_spec import Backbone, OutputActivation
 from nvcodec.networks import Network
 
 OMEGA = 30.0
+# Channels of the map that a patch of NIRVANA's network is made of, and how much smaller than the patch it is.
+FEATURES, UPSAMPLING = 16, 2
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,15 @@ class CoordinateSpec:
     def layout(self) -> tuple[TensorSpec, ...]:
         """The tensors of the flat parameter vector."""
         tensors = LayoutBuilder()
+        self._append_layers(tensors)
+        return tuple(tensors.tensors)
+
+    def _append_layers(self, tensors: LayoutBuilder) -> None:
         num_inputs = self.num_coordinates
         for idx in range(self.num_layers):
             tensors.linear(f"layers.{idx}", num_inputs, self.hidden_width)
             num_inputs = self.hidden_width
         tensors.linear("head", num_inputs, self.num_values)
-        return tuple(tensors.tensors)
 
 
 class SineNetwork(Network):
@@ -70,7 +76,9 @@ class SineNetwork(Network):
         """SIREN's start: the first layer within 1 / inputs, the others within sqrt(6 / inputs) / omega."""
         theta, bound = torch.empty(self.spec.num_parameters), 0.0
         for tensor in self.spec.layout:
-            if tensor.kind.is_weight:
+            if tensor.kind == TensorKind.CONV:
+                bound = 1 / math.sqrt(math.prod(tensor.shape[1:]))
+            elif tensor.kind.is_weight:
                 num_inputs = tensor.shape[1]
                 bound = 1 / num_inputs if tensor.offset == 0 else math.sqrt(6 / num_inputs) / OMEGA
             theta[tensor.offset : tensor.offset + tensor.size].uniform_(-bound, bound, generator=generator)
@@ -105,24 +113,52 @@ class Siren(SineNetwork):
         return values.view(-1, spec.height, spec.width, 3).permute(0, 3, 1, 2)
 
 
+@dataclass(frozen=True)
+class PatchSpec(CoordinateSpec):
+    """As :class:`CoordinateSpec`, whose values become a patch.
+
+    Attributes:
+        group_frames: frames that a patch reaches through.
+        patch_side: of the patch, in pixels; a multiple of ``UPSAMPLING``.
+    """
+
+    group_frames: int = 1
+    patch_side: int = UPSAMPLING
+
+    @cached_property
+    def layout(self) -> tuple[TensorSpec, ...]:
+        """The tensors of the flat parameter vector."""
+        tensors = LayoutBuilder()
+        self._append_layers(tensors)
+        tensors.conv("upsampling", FEATURES, 3 * self.group_frames * UPSAMPLING**2, kernel=3)
+        return tuple(tensors.tensors)
+
+
 class PatchNetwork(SineNetwork):
     """A patch of a group of frames as a function of the patch's place (NIRVANA, Maiya et al., CVPR 2023, section 3).
 
-    Its paper leaves the layers between coordinates and patch open; here they are SIREN's.
+    Sine layers make a small map of features for each patch, a convolution and a pixel shuffle make pixels of that. No
+    public code says how wide and how many they are.
     """
-
-    def __init__(self, spec: CoordinateSpec, group_frames: int, patch_side: int) -> None:
-        super().__init__(spec)
-        self.group_frames, self.patch_side = group_frames, patch_side
 
     @classmethod
     def of_size(
         cls, width: int, height: int, num_parameters: int, group_frames: int, patch_side: int, num_layers: int = 4
     ) -> PatchNetwork:
         """The network whose number of parameters is nearest."""
-        num_values = group_frames * 3 * patch_side**2
-        spec = _nearest(lambda hidden: CoordinateSpec(width, height, hidden, num_layers, 2, num_values), num_parameters)
-        return cls(spec, group_frames, patch_side)
+        num_values = FEATURES * (patch_side // UPSAMPLING) ** 2
+
+        def spec_of_width(hidden: int) -> PatchSpec:
+            return PatchSpec(
+                width, height, hidden, num_layers, 2, num_values, group_frames=group_frames, patch_side=patch_side
+            )
+
+        return cls(_nearest(spec_of_width, num_parameters))
+
+    @property
+    def group_frames(self) -> int:
+        """Frames of a group."""
+        return self.spec.group_frames
 
     def time_inputs(self, frame_idx: Sequence[int], num_frames: int) -> Tensor:
         """Positions (N,) within the group."""
@@ -130,9 +166,11 @@ class PatchNetwork(SineNetwork):
 
     def logits(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
         """Frames (N, 3, H, W) before the output activation, larger than asked for by a part of a patch."""
-        side = self.patch_side
+        side = self.spec.patch_side
         down, across = -(-self.spec.height // side), -(-self.spec.width // side)
-        patches = self.values(weights, _grid(down, across).to(weights["head.weight"]))
+        values = self.values(weights, _grid(down, across).to(weights["head.weight"]))
+        maps = values.view(down * across, FEATURES, side // UPSAMPLING, side // UPSAMPLING)
+        patches = functional.pixel_shuffle(self._conv(maps, weights, "upsampling"), UPSAMPLING)
         patches = patches.view(down, across, self.group_frames, 3, side, side)
         frames = patches.permute(2, 3, 0, 4, 1, 5).reshape(self.group_frames, 3, down * side, across * side)
         return frames[inputs]

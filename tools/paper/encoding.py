@@ -24,6 +24,8 @@ from tools.paper.systems import prune, share, train_in_order, train_jointly
 from tools.paper.trials import System, Trial
 from tools.rd.clips import Clip
 
+# Enough for the paper's windows, of a minute of 1080p.
+MOST_MEMORY_BYTES = 1 << 36
 STAGES = ("windows", "mask", "training", "quantization", "coding")
 
 
@@ -46,6 +48,7 @@ class TrialConfig(EncoderConfig):
             preset=scale.base,
             epochs=trial.epochs,
             seed=trial.seed,
+            max_memory_bytes=MOST_MEMORY_BYTES,
             scale=scale,
         )
 
@@ -123,8 +126,8 @@ def encode_trial(trial: Trial, clip: Clip, scale: Scale, stream: Path) -> Costs:
         first_frame += len(window.frames)
     concatenate(parts, stream, overwrite=True)
     for part in parts:
-        part.unlink()
         part.with_suffix(".json").unlink()
+        part.unlink()
     return costs
 
 
@@ -159,7 +162,7 @@ def _encode_window(
     with costs.stage("training"):
         train_window = train_in_order if trial.system is System.SEQUENTIAL else train_jointly
         train_window(job, config, header, keep)
-        if trial.sparsity:
+        if trial.is_fine_tuned:
             num_pruned = prune(job, trial, config, keep)
     with costs.stage("quantization"):
         content, chunks = quantize_window(job, config)

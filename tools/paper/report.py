@@ -120,16 +120,18 @@ def _gain_lines(results: Sequence[Result]) -> list[str]:
     series = {
         "random": "Fisher over random masks",
         "random-in-layers": "over random ones within layers",
-        "naive-split, same volume": "over smaller networks of the same volume",
+        "naive-split, same volume": "over smaller networks of about its volume",
         "naive-split": "over full size",
     }
-    header = ["setting", *series.values(), "shares of layers"]
-    lines = [_line(header), "|---|---:|---:|---:|---:|---|"]
+    header = ["setting", *series.values(), "its volume over that of smaller ones", "shared of layers, seed 0"]
+    lines = [_line(header), "|---|---:|---:|---:|---:|---:|---|"]
     for setting in dict.fromkeys(result.case.setting for result in results):
         of = {result.case.series: result for result in results if result.case.setting == setting}
         if "nervast" in of:
             gains = ["—" if name not in of else _gain(of["nervast"], of[name]) for name in series]
-            lines.append(_line([setting, *gains, of["nervast"].rows[0].shared_of_layers]))
+            smaller = of.get("naive-split, same volume")
+            ratio = "—" if smaller is None else f"{of['nervast'].mean('volume') / smaller.mean('volume'):.2f}"
+            lines.append(_line([setting, *gains, ratio, of["nervast"].rows[0].shared_of_layers]))
     return lines
 
 
@@ -166,7 +168,9 @@ def _notes(rows: Iterable[Row]) -> list[str]:
         "Parameters as the paper counts them: those that are shared once a window, all others once a chunk, embeddings",
         "included, pruned ones not; 8 bits each. Files: all bytes, masks and headers included; symbols of 8 bits,",
         "entropy coded, not trained for their rate. PSNR: mean over the frames, at most 60 dB each; ± the standard",
-        "deviation over seeds. Seconds depend on what else the machine does.",
+        "deviation over seeds. SIREN and NIRVANA have no file: their bytes are those of their symbols and tables,",
+        "NIRVANA's trained for their rate, and the parameters are those of all its networks, of which it codes the",
+        "differences. Seconds depend on what else the machine does.",
         "",
         f"Devices: {'; '.join(sorted({row.device for row in rows}))}. "
         f"Machine: {'; '.join(sorted({row.machine for row in rows}))}.",

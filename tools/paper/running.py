@@ -50,6 +50,7 @@ class Row:
     chunk_frames: int
     epochs: int
     sparsity: float
+    is_fine_tuned: bool
     seed: int
     network_parameters: int
     num_windows: int

@@ -30,10 +30,11 @@ class Scale:
         base: the preset that the recipe comes from.
         num_seeds: most seeds of a trial.
         group_frames: frames of NIRVANA's groups.
-        clips_by_length: clips of Table 1, and frames taken of each.
+        clips_by_length: clips of Table 1, frames taken of each, and the fraction that is shared.
         papers_lengths: what the paper has for those, without and with sharing.
         static_clip, dynamic_clip: of little and of much motion.
         clip_with_cuts: the clip for windows, frames taken of it, and frames of its chunks.
+        mask_size: factor on the number of parameters where masks are compared.
         sizes: factors on the number of parameters, for curves.
         chunk_lengths: frames of a chunk, for curves.
         cost_size: width and height of the networks whose cost is counted, and the bits per second of their video.
@@ -53,11 +54,12 @@ class Scale:
     base: str
     num_seeds: int
     group_frames: int
-    clips_by_length: Sequence[tuple[str, int]]
+    clips_by_length: Sequence[tuple[str, int, float]]
     papers_lengths: Sequence[str]
     static_clip: str
     dynamic_clip: str
     clip_with_cuts: tuple[str, int, int]
+    mask_size: float
     sizes: Sequence[float]
     chunk_lengths: Sequence[int]
     cost_size: tuple[int, int, int]
@@ -119,15 +121,16 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
             num_seeds=3,
             group_frames=3,
             clips_by_length=(
-                ("bigbuckbunny", 132),
-                ("foreman_cif_300f", 300),
-                ("carpark_768x432_30s_static", 377),
-                ("bbb_opening_720p_30s", 720),
+                ("bigbuckbunny", 132, 0.5),
+                ("foreman_cif_300f", 300, 0.5),
+                ("carpark_768x432_30s_static", 377, 0.5),
+                ("bbb_opening_720p_30s", 720, 0.5),
             ),
             papers_lengths=(),
             static_clip="carpark_768x432_30s_static",
             dynamic_clip="basketballpass_416x240_100f",
             clip_with_cuts=("bbb_opening_720p_30s", 720, 24),
+            mask_size=1.0,
             sizes=(0.5, 0.75, 1.0, 1.5),
             chunk_lengths=(12, 16, 24, 48),
             cost_size=(320, 180, 312_500),
@@ -147,13 +150,13 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
                 "BigBuckBunny": (7200, 120),
             },
             epochs=300,
-            num_parameters={Backbone.NERV: 6_570_000, Backbone.ENERV: 6_570_000, Backbone.HNERV: 6_570_000},
+            num_parameters={Backbone.NERV: 6_570_000, Backbone.ENERV: 6_570_000, Backbone.HNERV: 4_500_000},
             designs={},
             recipe={},
             base="paper",
             num_seeds=1,
             group_frames=3,
-            clips_by_length=(("ShakeNDry", 300), ("ElephantsDream", 1440), ("BigBuckBunny", 7200)),
+            clips_by_length=(("ShakeNDry", 300, 0.7), ("ElephantsDream", 1440, 0.5), ("BigBuckBunny", 7200, 0.5)),
             papers_lengths=(
                 "13.14 M, 34.96 dB, 0.9513",
                 "8.54 M, 34.76 dB, 0.9516",
@@ -165,8 +168,10 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
             static_clip="HoneyBee",
             dynamic_clip="Jockey",
             clip_with_cuts=("BigBuckBunny", 1440, 45),
+            # 3.36 M.
+            mask_size=0.511,
             sizes=(0.5, 0.75, 1.0, 1.5),
-            chunk_lengths=(192, 300, 600, 1200),
+            chunk_lengths=(48, 75, 150, 300),
             cost_size=(1280, 720, 5_000_000),
         ),
     }

@@ -22,8 +22,8 @@ from tools.paper.trials import System, Trial
 
 Scores = npt.NDArray[np.float64]
 Progress = Callable[[FitProgress], None]
-# NeRV's ratio of epochs after pruning to those before.
-FINE_TUNING = 1 / 6
+# NeRV's ratio of epochs after pruning to those before (its README has 100 after 300), without a warm-up.
+FINE_TUNING = 1 / 3
 
 
 def share(job: WindowJob, trial: Trial, config: EncoderConfig) -> None:
@@ -96,7 +96,6 @@ def train_in_order(job: WindowJob, config: EncoderConfig, stream: StreamHeader, 
         fit(model, [chunk], config.resolved_preset().recipe, generator=job.generator, on_progress=on_progress)
         if chunk_idx == 0:
             job.model.shared = model.own[0].detach().clone()
-            job.model.share(mask)
 
 
 class _ChunkModel(WindowModel):
@@ -129,9 +128,7 @@ def prune(job: WindowJob, trial: Trial, config: EncoderConfig, on_progress: Prog
     vectors = [(model.shared, model.mask & is_weight), *((own, ~model.mask & is_weight) for own in model.own)]
     stored = torch.cat([vector.detach()[where].abs() for vector, where in vectors])
     num_pruned = round(trial.sparsity * len(stored))
-    if num_pruned == 0:
-        return 0
-    threshold = torch.kthvalue(stored, num_pruned).values
+    threshold = torch.kthvalue(stored, num_pruned).values if num_pruned else torch.tensor(-1.0)
     hooks = []
     for vector, where in vectors:
         kept = ~(where & (vector.detach().abs() <= threshold))
@@ -140,7 +137,7 @@ def prune(job: WindowJob, trial: Trial, config: EncoderConfig, on_progress: Prog
         # Adam leaves alone what never had a gradient.
         hooks.append(vector.register_hook(lambda gradient, kept=kept: gradient * kept))
     recipe = config.resolved_preset().recipe
-    fine = replace(recipe, epochs=max(1, round(recipe.epochs * FINE_TUNING)), min_iterations=0)
+    fine = replace(recipe, epochs=max(1, round(recipe.epochs * FINE_TUNING)), min_iterations=0, warmup_ratio=0.0)
     fit(model, job.chunks, fine, generator=job.generator, on_progress=on_progress)
     for hook in hooks:
         hook.remove()

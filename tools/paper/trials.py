@@ -53,6 +53,7 @@ class Trial:
         num_frames: most frames of the clip.
         epochs: passes over the frames.
         sparsity: fraction of the weights that is pruned, 0..1 without 1.
+        is_fine_tuned: trained further afterwards.
         seed: of everything random.
     """
 
@@ -65,6 +66,7 @@ class Trial:
     num_frames: int
     epochs: int
     sparsity: float = 0.0
+    is_fine_tuned: bool = False
     seed: int = 0
 
     @property
@@ -79,7 +81,7 @@ class Trial:
             f"{self.num_frames}frames",
             f"chunk{self.chunk_frames}",
             f"{self.epochs}epochs",
-            f"sparsity{self.sparsity:g}" if self.sparsity else "",
+            f"sparsity{self.sparsity:g}" if self.is_fine_tuned else "",
             f"seed{self.seed}",
         ]
         return "-".join(part for part in parts if part)

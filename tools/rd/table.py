@@ -58,7 +58,7 @@ class Row:
     machine: str
 
 
-_TYPES = {"int": int, "float": float, "str": str}
+_TYPES = {"bool": "True".__eq__, "int": int, "float": float, "str": str}
 AnyRow = TypeVar("AnyRow", bound=Any)
 
 

@@ -11,7 +11,7 @@ from nvcodec.training.fit import Recipe, fit
 from nvcodec.training.window_model import WindowModel
 from nvcodec.video.format import VideoFormat
 from tests import encodes
-from tools.paper.coordinates import OMEGA, PatchNetwork, SineNetwork, Siren
+from tools.paper.coordinates import FEATURES, OMEGA, PatchNetwork, SineNetwork, Siren
 
 FORMAT = VideoFormat(32, 24)
 NETWORKS = [Siren.of_size(32, 24, 3000), PatchNetwork.of_size(32, 24, 30_000, group_frames=4, patch_side=16)]
@@ -62,5 +62,6 @@ def test_patches_lie_where_their_places_say() -> None:
     weights = network.weights(network.initial_parameters(torch.Generator().manual_seed(0)))
     frames = network.logits(weights, network.time_inputs([0, 1], 2))
     # The patch in the second row and third column of 2 x 4.
-    patch = network.values(weights, torch.tensor([0.5, 0.25])).view(2, 3, 2, 2)
+    values = network.values(weights, torch.tensor([0.5, 0.25])).view(1, FEATURES, 1, 1)
+    patch = (weights["upsampling.weight"][:, :, 1, 1] @ values.flatten() + weights["upsampling.bias"]).view(2, 3, 2, 2)
     torch.testing.assert_close(frames[:, :, 2:4, 4:6], patch)

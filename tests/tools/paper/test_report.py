@@ -17,8 +17,9 @@ from tools.paper.figures import draw
 from tools.paper.report import write_report
 from tools.paper.results import Result, results_of
 from tools.paper.running import Row, curve_path
-from tools.paper.scales import SCALES
+from tools.paper.scales import SCALES, Scale
 from tools.paper.trials import System, Trial
+from tools.paper.volumes import volume
 from tools.rd.table import Table
 
 KINDS = ("table-3", "fig-10", "sharing")
@@ -44,6 +45,7 @@ def made_row(trial: Trial) -> Row:
         chunk_frames=trial.chunk_frames,
         epochs=trial.epochs,
         sparsity=trial.sparsity,
+        is_fine_tuned=trial.is_fine_tuned,
         seed=trial.seed,
         network_parameters=trial.num_parameters,
         num_windows=1,
@@ -70,14 +72,15 @@ def made_row(trial: Trial) -> Row:
 
 
 @pytest.mark.parametrize("scale", SCALES.values(), ids=SCALES)
-def test_every_experiment_has_trials_that_the_scale_can_name_apart(scale) -> None:
+def test_every_experiment_has_trials_whose_networks_exist_and_whose_names_differ(scale: Scale) -> None:
     keys: dict[str, Trial] = {}
     for experiment in EXPERIMENTS.values():
         trials = experiment.trials(scale)
         assert trials
         for trial in trials:
+            if trial.system.has_stream and trial.system is not System.ONE_WINDOW:
+                assert volume(trial, scale) > 0
             assert keys.setdefault(trial.key, trial) == trial
-            assert 0 <= trial.kappa < 1
             assert scale.preset(trial.backbone, trial.epochs).recipe.rate is None
 
 
@@ -146,6 +149,14 @@ def test_the_command_runs_and_reports(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("sys.argv", ["paper", "--out", str(tmp_path), "--report"])
     assert main() == 0
     assert "fig-10" in (tmp_path / "tables.md").read_text()
+
+
+def test_a_folder_of_other_settings_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["paper", "--out", str(tmp_path), "table-5"])
+    for scale, status in ((TINY, 0), (TINY, 0), (replace(TINY, epochs=1), 1)):
+        monkeypatch.setattr("tools.paper.__main__.SCALES", {"cpu": scale})
+        assert main() == status
+    assert [row.key for row in Table(tmp_path / "dynamics.csv", Dynamics).rows] == ["bigbuckbunny-160x80-12f"]
 
 
 def test_an_unknown_experiment_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

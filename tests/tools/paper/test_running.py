@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +22,7 @@ TINY = replace(
     num_frames=12,
     chunk_frames=3,
     epochs=2,
-    num_parameters={Backbone.NERV: 10_000, Backbone.ENERV: 35_000, Backbone.HNERV: 12_000},
+    num_parameters={Backbone.NERV: 24_000, Backbone.ENERV: 60_000, Backbone.HNERV: 24_000},
 )
 
 
@@ -77,7 +76,9 @@ def test_volume_counts_what_is_shared_once_a_window(sources: dict[str, Path], tm
 
 
 def test_pruning_is_paid_back_in_parameters_and_in_bytes(sources: dict[str, Path], tmp_path: Path) -> None:
-    trials = [TINY.trial("two_scenes", System.NERVAST, sparsity=sparsity) for sparsity in (0.0, 0.6)]
+    trials = [
+        TINY.trial("two_scenes", System.NERVAST, sparsity=sparsity, is_fine_tuned=True) for sparsity in (0.0, 0.6)
+    ]
     whole, pruned = (run(trials, sources, tmp_path)[trial.key] for trial in trials)
     assert pruned.volume < 0.45 * whole.volume
     assert pruned.file_bytes < 0.75 * whole.file_bytes
@@ -140,9 +141,13 @@ def test_a_missing_clip_is_said_and_the_others_are_run(sources: dict[str, Path],
     assert len(Table(tmp_path / "trials.csv", Row).rows) == 1
 
 
-def test_what_a_killed_run_left_of_a_note_is_not_read(sources: dict[str, Path], tmp_path: Path) -> None:
+def test_a_window_that_was_not_finished_is_encoded_again(sources: dict[str, Path], tmp_path: Path) -> None:
     trial = TINY.trial("two_scenes", System.NAIVE_SPLIT)
-    note = stream_path(trial, tmp_path).with_suffix(".0.json")
-    note.parent.mkdir(parents=True)
-    note.with_suffix(".part").write_text(json.dumps({"seconds": {}})[:5])
-    assert trial.key in run([trial], sources, tmp_path)
+    run([trial], sources, tmp_path / "undisturbed")
+    torn = stream_path(trial, tmp_path / "broken").with_suffix(".0.nvst")
+    torn.parent.mkdir(parents=True)
+    torn.write_bytes(b"what a killed run left")
+    run([trial], sources, tmp_path / "broken")
+    whole, again = (stream_path(trial, tmp_path / name).read_bytes() for name in ("undisturbed", "broken"))
+    assert whole == again
+    assert not torn.exists()

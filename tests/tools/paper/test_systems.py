@@ -12,7 +12,10 @@ from nvcodec.bitstream import StreamHeader
 from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.encoder.window_encoding import WindowJob, prepare_window, quantize_window
 from nvcodec.sharing.windows import Window
+from nvcodec.training.fit import fit
+from nvcodec.training.window_model import WindowModel
 from tests import clips, encodes
+from tools.paper import systems
 from tools.paper.encoding import TrialConfig
 from tools.paper.scales import SCALES, Scale
 from tools.paper.systems import SCORES, prune, share, train_in_order, train_jointly
@@ -92,7 +95,16 @@ def test_without_sharing_no_mask_is_chosen() -> None:
 
 
 @pytest.mark.parametrize("backbone", [Backbone.NERV, Backbone.HNERV])
-def test_sequential_training_freezes_what_the_first_chunk_made_of_the_shared_parameters(backbone: Backbone) -> None:
+def test_sequential_training_freezes_what_the_first_chunk_made_of_the_shared_parameters(
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = []
+
+    def fit_and_note(model: WindowModel, *others: object, **options: object) -> None:
+        given.append(model.theta(0).detach().clone())
+        fit(model, *others, **options)
+
+    monkeypatch.setattr(systems, "fit", fit_and_note)
     trial = make_trial(System.SEQUENTIAL, backbone)
     job, config = make_job(trial)
     start = job.model.shared.detach().clone()
@@ -101,6 +113,9 @@ def test_sequential_training_freezes_what_the_first_chunk_made_of_the_shared_par
     train_in_order(job, config, HEADER, told.append)
     mask, model = job.model.mask, job.model
     assert torch.equal(model.shared[mask], model.own[0][mask])
+    # The second chunk was trained with what it is decoded with.
+    assert torch.equal(given[1][mask], model.shared[mask])
+    assert torch.equal(given[1][~mask], start[~mask])
     assert not torch.equal(model.shared[mask], start[mask])
     assert torch.equal(model.own[1][mask], start[mask])
     assert not torch.equal(model.own[1][~mask], start[~mask])
@@ -112,7 +127,7 @@ def test_sequential_training_freezes_what_the_first_chunk_made_of_the_shared_par
 
 @pytest.mark.parametrize("system", [System.NAIVE_SPLIT, System.NERVAST])
 def test_pruned_weights_stay_zero_in_the_file_and_the_others_go_on_learning(system: System) -> None:
-    trial = make_trial(system, sparsity=0.4)
+    trial = make_trial(system, sparsity=0.4, is_fine_tuned=True)
     job, config = make_job(trial)
     share(job, trial, config)
     train_jointly(job, config, HEADER, untold)
