@@ -1,6 +1,6 @@
 """The paper's evaluation: runs its experiments over the product's own code, and writes its tables.
 
-    python -m tools.paper --out DIR [--scale cpu] [--clips PATH ...] [--threads N] [EXPERIMENT ...]
+    python -m tools.paper [EXPERIMENT ...] --out DIR [--scale cpu] [--clips PATH ...] [--threads N]
     python -m tools.paper --out DIR [--scale cpu] --report
 
 The first adds to DIR what is missing of some experiments, or of all; run again, it goes on where it ended. The second

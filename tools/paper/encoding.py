@@ -168,7 +168,7 @@ def _encode_window(
         content, chunks = quantize_window(job, config)
     with costs.stage("coding"), open(part, "wb") as file:
         writer = NvstWriter(file, header)
-        # A file of its own for now.
+        # Each window is a file of its own until all are joined.
         writer.write_window(replace(content, header=replace(content.header, window_idx=0, first_frame=0)), chunks)
         writer.finish(is_complete=True)
     mask, num_chunks = job.model.mask.cpu(), len(job.chunks)
