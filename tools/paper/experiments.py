@@ -101,6 +101,7 @@ def _lengths(scale: Scale) -> list[Case]:
             num_frames=num_frames,
             kappa=kappa if system.shares else 0.0,
             paper=next(papers, ""),
+            num_seeds=3,
         )
         for clip, num_frames, kappa in scale.clips_by_length
         for system in (System.NAIVE_SPLIT, System.NERVAST)
@@ -130,12 +131,11 @@ def _kappas(scale: Scale) -> list[Case]:
     cases = []
     for clip in (BUNNY, scale.static_clip, scale.dynamic_clip):
         for size, paper in naive.items():
-            cases.append(
-                _case(scale, "naive-split", f"size {size:g}", clip, System.NAIVE_SPLIT, size=size, paper=paper)
-            )
+            trial = scale.trial(clip, System.NAIVE_SPLIT, size=size)
+            cases.append(_seeded(scale, "naive-split", f"size {size:g}", trial, 3, paper))
         for kappa in KAPPAS:
-            paper = papers.get(kappa, "")
-            cases.append(_case(scale, "nervast", f"κ {kappa:g}", clip, System.NERVAST, kappa=kappa, paper=paper))
+            trial = scale.trial(clip, System.NERVAST, kappa=kappa)
+            cases.append(_seeded(scale, "nervast", f"κ {kappa:g}", trial, 3, papers.get(kappa, "")))
     return cases
 
 
@@ -144,7 +144,7 @@ def _others(scale: Scale) -> list[Case]:
     nervast = scale.trial(BUNNY, System.NERVAST)
     siren = replace(same_volume(nervast, scale), system=System.SIREN)
     return [
-        _seeded(scale, "siren", "", siren, 1, "27.20 dB, 0.28 bpp"),
+        _seeded(scale, "siren", "", siren, 3, "27.20 dB, 0.28 bpp"),
         _case(
             scale,
             "nirvana",
@@ -153,8 +153,9 @@ def _others(scale: Scale) -> list[Case]:
             System.NIRVANA,
             chunk_frames=scale.group_frames,
             paper="34.71 dB, 0.32 bpp",
+            num_seeds=3,
         ),
-        _seeded(scale, "nervast", "", nervast, 1, "34.50 dB, 0.10 bpp"),
+        _seeded(scale, "nervast", "", nervast, 3, "34.50 dB, 0.10 bpp"),
     ]
 
 
@@ -203,7 +204,16 @@ def _chunk_lengths(scale: Scale) -> list[Case]:
 def _pruning(scale: Scale) -> list[Case]:
     """Fig. 8: the smallest weights set to zero, alone and after sharing, all trained further for as long."""
     return [
-        _case(scale, system.value, f"sparsity {sparsity:g}", BUNNY, system, sparsity=sparsity, is_fine_tuned=True)
+        _case(
+            scale,
+            system.value,
+            f"sparsity {sparsity:g}",
+            BUNNY,
+            system,
+            sparsity=sparsity,
+            is_fine_tuned=True,
+            num_seeds=3,
+        )
         for system in (System.NAIVE_SPLIT, System.NERVAST)
         for sparsity in (0.0, 0.1, 0.2, 0.4, 0.6)
     ]
