@@ -14,7 +14,19 @@ from tests import encodes
 PACKAGE = Path(__file__).parents[1] / "nvcodec"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # From the top down: a room may import its own modules and those of the rooms behind it.
-ROOMS = ["cli", "encoder", "training", "sharing", "decoder", "networks", "metrics", "bitstream", "video", "errors"]
+ROOMS = [
+    "cli",
+    "encoder",
+    "training",
+    "sharing",
+    "decoder",
+    "networks",
+    "metrics",
+    "bitstream",
+    "video",
+    "prefetch",
+    "errors",
+]
 # The package itself names its public parts, which load when they are used.
 PACKAGE_ITSELF = {"nvcodec", "nvcodec.__version__"}
 
@@ -114,7 +126,7 @@ LOADS = {
     ],
     "nvcodec.cli.nvcut": ["torch", "av", "rich", "nvcodec.networks", "nvcodec.decoder", "nvcodec.encoder"],
     "nvcodec.cli.nvcat": ["torch", "av", "rich", "nvcodec.networks", "nvcodec.decoder", "nvcodec.encoder"],
-    "nvcodec.cli.nvdec": ["nvcodec.encoder", "nvcodec.training", "nvcodec.sharing"],
+    "nvcodec.cli.nvdec": ["torch", "av", "rich", "nvcodec.encoder", "nvcodec.training", "nvcodec.sharing"],
     "nvcodec.decoder.video_decoder": ["nvcodec.cli", "nvcodec.encoder", "nvcodec.training", "nvcodec.sharing"],
 }
 

@@ -1,14 +1,16 @@
-"""``nvdec``: decode a .nvst file into a video."""
+"""``nvdec``: decode a .nvst file into a video.
+
+PyTorch, PyAV and rich load when there is something to decode, so that help and wrong uses are told at once.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nvcodec import __version__
 from nvcodec.bitstream import Limits, NvstReader, SequentialReader
@@ -17,9 +19,10 @@ from nvcodec.cli.errors import OneLineCommand, report_errors
 from nvcodec.cli.formatting import format_duration
 from nvcodec.cli.limits import limit_options
 from nvcodec.cli.types import FrameRange, Seconds
-from nvcodec.decoder.decoding import STANDARD_INPUT, DecodeProgress, DecodeResult, decode
-from nvcodec.decoder.device import keep_freed_memory
 from nvcodec.video.selection import Selection
+
+if TYPE_CHECKING:
+    from nvcodec.decoder.decoding import DecodeProgress, DecodeResult
 
 
 @click.command(cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -71,6 +74,9 @@ def main(
             click.echo(f"{source_name(source)}: all checksums and integers are sound", err=True)
     if output is None and not md5:
         return
+    from nvcodec.decoder.decoding import decode
+    from nvcodec.decoder.device import keep_freed_memory
+
     keep_freed_memory()
     first_frame, end_frame = frames or (None, None)
     selection = Selection(first_frame or 0, end_frame, start, end)
@@ -94,7 +100,7 @@ def main(
 
 
 def _verify(source: str, limits: Limits, is_read_again: bool) -> str:
-    if source != STANDARD_INPUT:
+    if source != "-":
         with NvstReader(source, limits) as reader:
             return reader.verify()
     if is_read_again:
@@ -121,6 +127,9 @@ def _progress(quiet: bool) -> Iterator[Callable[[DecodeProgress], None] | None]:
     if quiet or not sys.stderr.isatty():
         yield None
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
     bar = Progress(
         BarColumn(bar_width=24),
         TextColumn("{task.completed}{task.fields[of]} frames, {task.fields[fps]:.1f} fps,"),

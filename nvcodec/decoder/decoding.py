@@ -19,6 +19,7 @@ from nvcodec.decoder.chunks import StoredChunks, StreamedChunks
 from nvcodec.decoder.device import describe_device, memory_errors_reported, resolve_device
 from nvcodec.decoder.reconstruction import ChunkReconstructor
 from nvcodec.errors import ConfigError, MalformedError
+from nvcodec.prefetch import Prefetch
 from nvcodec.video.selection import Selection
 from nvcodec.video.sink import FrameSink, HashSink, open_sink
 
@@ -120,8 +121,8 @@ def decode(
         sink: FrameSink | None = None
         hasher = HashSink() if md5 else None
         num_done = 0
-        with memory_errors_reported("reconstruction"):
-            for wanted in chunks:
+        with memory_errors_reported("reconstruction"), Prefetch(chunks) as loaded:
+            for wanted in loaded:
                 if target is not None and sink is None and chunks.average_rate is not None:
                     sink = open_sink(target, header.format, header.time_base, chunks.average_rate, overwrite=overwrite)
                     stack.enter_context(sink)

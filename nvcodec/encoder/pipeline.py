@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -30,6 +31,7 @@ from nvcodec.encoder.window_encoding import (
     train,
 )
 from nvcodec.errors import ConfigError, OutputError
+from nvcodec.prefetch import Prefetch
 from nvcodec.sharing.windows import Window, WindowPlan, iter_windows
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.fit import FitProgress
@@ -149,9 +151,11 @@ class _EncodeSession:
 
     def run(self, leftover: Leftover | None) -> EncodeResult:
         """Take over what is left of an earlier encode, encode the windows behind it until the stop, close the file."""
-        windows = enumerate(iter_windows(self._video, window_plan(self._config, self._video)))
-        writer = self._begin() if leftover is None else self._take_over(leftover, windows)
-        is_complete = self._encode_windows(writer, windows)
+        is_closing = threading.Event()
+        frames = itertools.takewhile(lambda frame: not is_closing.is_set(), self._video)
+        with Prefetch(iter_windows(frames, window_plan(self._config, self._video)), is_closing) as windows:
+            writer = self._begin() if leftover is None else self._take_over(leftover, windows)
+            is_complete = self._encode_windows(writer, windows)
         with writing_reported(self._output.path):
             writer.finish(is_complete=is_complete)
         self._output.keep()
@@ -168,11 +172,11 @@ class _EncodeSession:
             writer.write_metadata(file_metadata(self._config))
         return writer
 
-    def _take_over(self, leftover: Leftover, windows: Iterator[tuple[int, Window]]) -> NvstWriter:
+    def _take_over(self, leftover: Leftover, windows: Iterator[Window]) -> NvstWriter:
         """Hold the windows that are there against the source, then make their file the output."""
         name = leftover.path.name
         with damage_reported(leftover.path), NvstReader(leftover.path) as reader:
-            for window_idx, window in itertools.islice(windows, leftover.num_windows):
+            for window_idx, window in zip(range(leftover.num_windows), windows, strict=False):
                 require_same_window(reader.windows[window_idx], window, name)
                 with memory_errors_reported(f"window {window_idx}"):
                     chunks = [ChunkFrames.of(frames, self._video.format, self._device) for frames in window.chunks]
@@ -196,23 +200,35 @@ class _EncodeSession:
             self._output.go_on_from(leftover.path, written.num_bytes)
         return NvstWriter(self._output.file, self._header, written)
 
-    def _encode_windows(self, writer: NvstWriter, windows: Iterator[tuple[int, Window]]) -> bool:
+    def _encode_windows(self, writer: NvstWriter, windows: Iterator[Window]) -> bool:
         """Encode windows until the stop, at least one where none is taken over.
 
         Returns:
             Whether all frames of the source are coded.
         """
         while not (self._reports and self._should_stop()):
-            window_idx, window = next(windows, (0, None))
-            if window is None:
+            if not self._encode_window(writer, windows):
                 return True
-            with memory_errors_reported(f"window {window_idx}"):
-                self._encode_window(writer, window, window_idx)
         # Whether this was the last window is known only by asking for another.
         return self._video.num_frames == self._frames_coded
 
-    def _encode_window(self, writer: NvstWriter, window: Window, window_idx: int) -> None:
-        job = prepare_window(window, window_idx, self._frames_coded, self._header, self._config, self._device)
+    def _next_job(self, windows: Iterator[Window]) -> WindowJob | None:
+        """The next window, ready to be trained, if there is one; its frames are held as the job has them alone."""
+        window = next(windows, None)
+        if window is None:
+            return None
+        window_idx = len(self._reports)
+        return prepare_window(window, window_idx, self._frames_coded, self._header, self._config, self._device)
+
+    def _encode_window(self, writer: NvstWriter, windows: Iterator[Window]) -> bool:
+        """Encode the next window; false if there is none."""
+        with memory_errors_reported(f"window {len(self._reports)}"):
+            job = self._next_job(windows)
+            if job is not None:
+                self._encode_job(writer, job)
+        return job is not None
+
+    def _encode_job(self, writer: NvstWriter, job: WindowJob) -> None:
         self._tell(job, Stage.PLAN, seconds_left=self._rest_of_video(job, estimate_seconds(job, self._config)))
         self._tell(job, Stage.MASK)
         choose_mask(job, self._config)
@@ -223,7 +239,7 @@ class _EncodeSession:
         self._output.sync()
         with NvstReader(self._output.partial_path, index=writer.index) as reader:
             require_written(reader, content, chunks)
-            report = measure_window(reader, window_idx, job.chunks, self._device, self._sink)
+            report = measure_window(reader, job.window_idx, job.chunks, self._device, self._sink)
         self._output.mark_whole(writer.num_bytes)
         self._add(report, Stage.WRITTEN, writer.num_bytes)
 
