@@ -28,8 +28,7 @@ from nvcodec.encoder.presets import Preset
 from nvcodec.encoder.progress import EncodeResult
 from nvcodec.networks import NetworkDesign, build_network, solve_network
 from nvcodec.training.chunk_frames import ChunkFrames
-from nvcodec.training.fit import Recipe
-from nvcodec.training.rate_term import RateRecipe
+from nvcodec.training.recipe import RateRecipe, Recipe
 from nvcodec.training.window_model import WindowModel
 from nvcodec.video.format import VideoFormat
 from nvcodec.video.frame import Frame
@@ -73,7 +72,7 @@ def _tiny_preset(backbone: Backbone, epochs: int | None, rate: RateRecipe | None
 @contextlib.contextmanager
 def tiny_presets(rate: RateRecipe | None = None) -> Iterator[None]:
     """Every preset is the tiny one, trained for a rate or not."""
-    names = ("draft", "fast", "medium", "slow", "paper")
+    names = ("draft", "fast", "medium", "slow", "placebo", "paper")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             "nvcodec.encoder.config.PRESETS", dict.fromkeys(names, functools.partial(_tiny_preset, rate=rate))

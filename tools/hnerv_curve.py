@@ -21,7 +21,8 @@ from demo import bundled_clip
 from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.networks import NetworkDesign, build_network, solve_network
 from nvcodec.training.chunk_frames import ChunkFrames
-from nvcodec.training.fit import FitProgress, Recipe, fit
+from nvcodec.training.fit import FitProgress, fit
+from nvcodec.training.recipe import Recipe
 from nvcodec.training.window_model import WindowModel
 from nvcodec.video.color import planes_to_rgb
 from nvcodec.video.format import ChromaSubsampling, ColorRange, VideoFormat

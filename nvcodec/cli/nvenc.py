@@ -16,9 +16,9 @@ from nvcodec.bitstream import MaskGranularity
 from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.cli.encode_display import EncodeDisplay, JsonDisplay, LiveDisplay, PlainDisplay, QuietDisplay
 from nvcodec.cli.errors import OneLineCommand, report_errors
-from nvcodec.cli.types import ChunkLength, ChunkLengthType, FrameRange, Kappa, Quantity, Seconds
+from nvcodec.cli.types import ChunkLength, ChunkLengthType, Duration, FrameRange, Kappa, Quantity, Seconds
 from nvcodec.decoder.device import keep_freed_memory
-from nvcodec.encoder.config import DEFAULT_CHUNK_S, EncoderConfig
+from nvcodec.encoder.config import AUTOMATIC, DEFAULT_CHUNK_S, EncoderConfig
 from nvcodec.encoder.pipeline import encode
 from nvcodec.encoder.presets import PRESETS
 from nvcodec.sharing.selection import MaskThreshold
@@ -35,8 +35,8 @@ INTERRUPTED = 130
 @click.option(
     "--preset",
     type=click.Choice(list(PRESETS)),
-    default=EncoderConfig.preset,
-    help="Effort: draft is a preview, paper the papers' own recipe (days on a CPU; not for vast).",
+    help="Effort: draft is a preview, paper the papers' own recipe (days on a CPU; not for vast).  "
+    "[default: medium; with --max-time the one that suits the time]",
 )
 @click.option(
     "--backbone",
@@ -78,6 +78,9 @@ INTERRUPTED = 130
     help="Choose the shared parameters over all of the network or within each tensor.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the frames.  [default: the preset's]")
+@click.option(
+    "--max-time", type=Duration(), metavar="TIME", help="Time for everything instead of epochs, e.g. 90s, 10m or 1h30m."
+)
 @click.option("--frames", type=FrameRange(), help="Encode only frames A up to B.")
 @click.option("--start", type=Seconds(), help="Encode from this time on, e.g. 12.5 or 1:02.")
 @click.option("--end", type=Seconds(), help="Encode up to this time.")
@@ -104,7 +107,7 @@ INTERRUPTED = 130
 def main(
     source: str,
     output: Path,
-    preset: str,
+    preset: str | None,
     backbone: str,
     params: int | None,
     bpp: float | None,
@@ -115,6 +118,7 @@ def main(
     mask_granularity: str,
     mask_threshold: str,
     epochs: int | None,
+    max_time: float | None,
     frames: tuple[int | None, int | None] | None,
     start: float | None,
     end: float | None,
@@ -151,8 +155,9 @@ def main(
         kappa=kappa,
         granularity=MaskGranularity[mask_granularity.upper()],
         threshold=MaskThreshold(mask_threshold),
-        preset=preset,
+        preset=preset or (EncoderConfig.preset if max_time is None else AUTOMATIC),
         epochs=epochs,
+        max_time_s=max_time,
         seed=seed,
         threads=threads,
         device=device,

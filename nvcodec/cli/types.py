@@ -89,3 +89,17 @@ class Seconds(click.ParamType[float]):
             self.fail(f"{value!r} is not a time such as 12.5, 1:02.5 or 1:00:02.5", param, ctx)
         hours, minutes, seconds = match.groups()
         return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
+
+
+class Duration(click.ParamType[float]):
+    """How long something may take: ``90s``, ``10m``, ``1h30m``."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the duration, in seconds."""
+        match = re.fullmatch(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d{0,15})?)s)?", str(value))
+        if match is None or not str(value):
+            self.fail(f"{value!r} is not a duration such as 90s, 10m or 1h30m", param, ctx)
+        hours, minutes, seconds = match.groups()
+        return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds or 0)

@@ -13,6 +13,8 @@ from nvcodec.sharing.selection import MaskThreshold
 
 DEFAULT_CHUNK_S = 5.0
 DEFAULT_MAX_MEMORY_BYTES = 4 << 30
+AUTOMATIC = "auto"
+"""The preset that suits the time."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,10 @@ class EncoderConfig:
             information. None: the preset's; if that has none, chosen for each window, and whole layers are shared.
         granularity: what is shared together where κ is given.
         threshold: over what the Fisher information is ranked.
-        preset: name of a preset, one of ``PRESETS``.
+        preset: name of a preset, one of ``PRESETS``; with ``max_time_s`` also ``auto``, the one that suits the time.
         epochs: passes over the frames; None: the preset's.
+        max_time_s: seconds that the encode may take, instead of epochs. Every window is trained for its share of them,
+            so the file's bytes depend on how fast the machine is.
         seed: of everything random.
         threads: CPU threads; None: PyTorch's choice.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -52,6 +56,7 @@ class EncoderConfig:
     threshold: MaskThreshold = MaskThreshold.GLOBAL
     preset: str = "medium"
     epochs: int | None = None
+    max_time_s: float | None = None
     seed: int = 0
     threads: int | None = None
     device: str = "auto"
@@ -63,7 +68,14 @@ class EncoderConfig:
         Raises:
             ConfigError: a setting is out of range or contradicts another; its place is the setting's name.
         """
-        _require(self.preset in PRESETS, "preset", self.preset, ", ".join(PRESETS))
+        is_automatic = self.preset == AUTOMATIC and self.max_time_s is not None
+        _require(self.preset in PRESETS or is_automatic, "preset", self.preset, ", ".join(PRESETS))
+        _require(
+            self.max_time_s is None or 0 < self.max_time_s < math.inf,
+            "max-time",
+            self.max_time_s,
+            "more than 0 seconds",
+        )
         _require(self.kappa is None or 0 <= self.kappa <= 1, "kappa", self.kappa, "0..1")
         _require(0 < self.chunk_s < math.inf, "chunk", self.chunk_s, "more than 0 seconds")
         _require(self.num_parameters is None or self.num_parameters >= 1, "params", self.num_parameters, "at least 1")
@@ -76,6 +88,8 @@ class EncoderConfig:
         _require(self.max_memory_bytes >= 1 << 24, "max-memory", self.max_memory_bytes, "at least 16 MiB")
         if self.num_parameters is not None and self.bpp is not None:
             raise ConfigError("params and bpp both set the size; give one of them", "params")
+        if self.epochs is not None and self.max_time_s is not None:
+            raise ConfigError("epochs and max-time both set the length of the training; give one of them", "epochs")
         if self.preset == "paper" and self.backbone == Backbone.VAST:
             raise ConfigError("preset paper has the recipes of papers, and none is about backbone vast", "preset")
         if self.lmbda is not None and self.resolved_preset().recipe.rate is None:
@@ -87,8 +101,9 @@ class EncoderConfig:
         return self.kappa is not None or self.resolved_preset().kappa is not None
 
     def resolved_preset(self) -> Preset:
-        """The preset for this backbone, with the settings that override it."""
-        return PRESETS[self.preset](self.backbone, self.epochs)
+        """The preset for this backbone, with the settings that override it; the default one while it is not chosen."""
+        name = EncoderConfig.preset if self.preset == AUTOMATIC else self.preset
+        return PRESETS[name](self.backbone, self.epochs)
 
 
 def _require(condition: bool, name: str, value: object, allowed: str) -> None:

@@ -13,8 +13,9 @@ def file_metadata(config: EncoderConfig) -> dict[str, str]:
     """The version of nvcodec, and every setting that decides what is coded; no decoder needs them.
 
     Settings are named as the options of ``nvenc``; those that leave the choice to the preset are left out. So are the
-    device and the number of threads: they change the last bits of the parameters, but not what these stand for. The
-    bound on memory is there because it bounds the windows.
+    device and the number of threads: they change the last bits of the parameters, but not what these stand for; and the
+    time, of which there may be less or more when a file is resumed. The bound on memory is there because it bounds the
+    windows.
     """
     settings = " ".join(f"{name}={value}" for name, value in _settings(config).items())
     return {"encoder": f"nvcodec {__version__}", "settings": settings}

@@ -10,29 +10,31 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from nvcodec.bitstream import NvstReader, NvstWriter, StreamHeader, WrittenPart
 from nvcodec.bitstream.front_index import add_front_index, write_without_indexes
 from nvcodec.decoder.device import describe_device, memory_errors_reported, resolve_device
-from nvcodec.encoder.config import EncoderConfig
+from nvcodec.encoder.config import AUTOMATIC, EncoderConfig
+from nvcodec.encoder.memory import window_plan
 from nvcodec.encoder.metadata import file_metadata
 from nvcodec.encoder.output import PartialFile, writing_reported
 from nvcodec.encoder.progress import EncodeProgress, EncodeResult, Stage, WindowReport
 from nvcodec.encoder.resume import Leftover, another_source, damage_reported, find_leftover, require_same_window
+from nvcodec.encoder.time_budget import TimeBudget, suitable_preset
 from nvcodec.encoder.verification import measure_window, report_window, require_written
 from nvcodec.encoder.window_encoding import (
     WindowJob,
     choose_mask,
-    estimate_seconds,
+    epoch_seconds,
+    num_epochs,
     prepare_window,
     quantize_window,
     train,
 )
 from nvcodec.errors import ConfigError, OutputError
 from nvcodec.prefetch import Prefetch
-from nvcodec.sharing.windows import Window, WindowPlan, iter_windows
+from nvcodec.sharing.windows import Window, iter_windows
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.fit import FitProgress
 from nvcodec.video.sink import FrameSink, open_sink
@@ -100,6 +102,11 @@ def encode(
     with ExitStack() as stack:
         video = source if isinstance(source, VideoSource) else stack.enter_context(open_source(source))
         _require_different_files(video.name, target, recon)
+        budget = None
+        if config.max_time_s is not None:
+            budget = TimeBudget(config.max_time_s, video.about_frames, video.name)
+            if config.preset == AUTOMATIC:
+                config = replace(config, preset=suitable_preset(config, video, window_plan(config, video), device))
         output = stack.enter_context(PartialFile(Path(target), overwrite=overwrite, resume=resume))
         header = StreamHeader(video.format, video.time_base, video.num_frames or 0)
         leftover = find_leftover(output, header, config) if resume else None
@@ -112,7 +119,7 @@ def encode(
             rate = video.average_rate
             sink = open_sink(recon, video.format, video.time_base, rate, overwrite=overwrite or resume)
             stack.enter_context(sink)
-        session = _EncodeSession(video, header, output, config, device, sink, progress, should_stop)
+        session = _EncodeSession(video, header, output, config, budget, device, sink, progress, should_stop)
         result = session.run(leftover)
         if sink is not None:
             sink.close()
@@ -132,6 +139,7 @@ class _EncodeSession:
         header: StreamHeader,
         output: PartialFile,
         config: EncoderConfig,
+        budget: TimeBudget | None,
         device: torch.device,
         sink: FrameSink | None,
         progress: ProgressCallback | None,
@@ -141,6 +149,7 @@ class _EncodeSession:
         self._header = header
         self._output = output
         self._config = config
+        self._budget = budget
         self._device = device
         self._sink = sink
         self._progress = progress or (lambda progress: None)
@@ -161,9 +170,8 @@ class _EncodeSession:
         self._output.keep()
         file_bytes = self._output.path.stat().st_size
         seconds = time.monotonic() - self._start
-        return _result(
-            self._reports, self._header, is_complete, file_bytes, seconds, self._device, self._video.warnings
-        )
+        warnings = self._video.warnings + (self._budget.warnings() if self._budget is not None else [])
+        return _result(self._reports, self._header, is_complete, file_bytes, seconds, self._device, warnings)
 
     def _begin(self) -> NvstWriter:
         self._output.begin()
@@ -229,10 +237,21 @@ class _EncodeSession:
         return job is not None
 
     def _encode_job(self, writer: NvstWriter, job: WindowJob) -> None:
-        self._tell(job, Stage.PLAN, seconds_left=self._rest_of_video(job, estimate_seconds(job, self._config)))
-        self._tell(job, Stage.MASK)
+        epoch_s = epoch_seconds(job, self._config)
+        budget_s = self._budget_of(job, epoch_s)
+        epochs = num_epochs(job, self._config) if budget_s is None else max(1, round(budget_s / epoch_s))
+        seconds_left = self._rest_of_video(job, epochs * epoch_s)
+        self._tell(job, Stage.PLAN, num_epochs=epochs, seconds_left=seconds_left)
+        self._tell(job, Stage.MASK, num_epochs=epochs, seconds_left=seconds_left)
         choose_mask(job, self._config)
-        train(job, self._config, self._header, lambda state: self._tell_training(job, state), self._should_stop)
+        train(
+            job,
+            self._config,
+            self._header,
+            lambda state: self._tell_training(job, state),
+            self._should_stop,
+            self._budget_of(job, epoch_s),
+        )
         content, chunks = quantize_window(job, self._config)
         with writing_reported(self._output.path):
             writer.write_window(content, chunks)
@@ -242,6 +261,12 @@ class _EncodeSession:
             report = measure_window(reader, job.window_idx, job.chunks, self._device, self._sink)
         self._output.mark_whole(writer.num_bytes)
         self._add(report, Stage.WRITTEN, writer.num_bytes)
+
+    def _budget_of(self, job: WindowJob, epoch_s: float) -> float | None:
+        """Seconds that a window may be trained from now on; None: as long as its epochs take."""
+        if self._budget is None:
+            return None
+        return self._budget.training_seconds(sum(job.chunk_lengths), self._frames_coded, epoch_s)
 
     def _add(self, report: WindowReport, stage: Stage, num_bytes: int) -> None:
         """Count a window that stands in the file, which it ends at byte ``num_bytes``, and tell of it."""
@@ -267,6 +292,7 @@ class _EncodeSession:
             job,
             Stage.TRAIN,
             epoch=state.epoch,
+            num_epochs=state.num_epochs,
             window_fraction=state.fraction,
             psnr=state.psnr,
             bpp=state.bpp,
@@ -276,7 +302,7 @@ class _EncodeSession:
     def _rest_of_video(self, job: WindowJob, window_seconds: float, fraction: float = 0.0) -> float:
         """Extrapolate the time left of a window, ``fraction`` of which is done, to the rest of the video."""
         num_frames = sum(job.chunk_lengths)
-        expected = self._video.num_frames
+        expected = self._video.about_frames
         if expected is None or fraction >= 1:
             return window_seconds
         whole_window = window_seconds / (1 - fraction)
@@ -288,6 +314,7 @@ class _EncodeSession:
         job: WindowJob,
         stage: Stage,
         *,
+        num_epochs: int,
         epoch: int = 0,
         window_fraction: float = 0.0,
         psnr: float = 0.0,
@@ -303,7 +330,7 @@ class _EncodeSession:
                 num_chunks=len(job.chunks),
                 num_parameters=job.spec.num_parameters,
                 epoch=epoch,
-                num_epochs=self._config.resolved_preset().recipe.num_epochs(job.chunk_lengths),
+                num_epochs=num_epochs,
                 window_fraction=window_fraction,
                 psnr=psnr,
                 bytes_written=self._output.file.tell(),
@@ -313,20 +340,6 @@ class _EncodeSession:
                 bpp=bpp,
             )
         )
-
-
-def window_plan(config: EncoderConfig, video: VideoSource) -> WindowPlan:
-    """How the windows of a video are cut: as many frames as the memory bound allows, and the chunk length in frames.
-
-    A chunk that would not fit into the memory becomes shorter.
-    """
-    chunk_frames = config.chunk_frames or max(1, round(config.chunk_s * video.average_rate))
-    frame_bytes = video.format.samples_per_frame * np.dtype(video.format.dtype).itemsize
-    # A window's frames are held twice for a moment, as the source gives them and stacked for training.
-    max_frames = max(1, config.max_memory_bytes // (2 * frame_bytes))
-    return WindowPlan(
-        chunk_frames=min(chunk_frames, max_frames), max_frames=max_frames, fixed_chunks=config.fixed_chunks
-    )
 
 
 def _require_different_files(source: str, target: str | Path, recon: str | Path | None) -> None:

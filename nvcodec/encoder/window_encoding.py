@@ -39,6 +39,7 @@ from nvcodec.sharing.plans import share_last_layers
 from nvcodec.sharing.selection import select_mask
 from nvcodec.sharing.windows import Window
 from nvcodec.training.chunk_frames import ChunkFrames
+from nvcodec.training.course import TimeCourse
 from nvcodec.training.fit import FitProgress, fit, seconds_per_epoch
 from nvcodec.training.losses import Loss, distortion
 from nvcodec.training.steering import RateGoal
@@ -130,11 +131,14 @@ def prepare_window(
     return job
 
 
-def estimate_seconds(job: WindowJob, config: EncoderConfig) -> float:
-    """Time that :func:`choose_mask` and :func:`train` will take, measured on one batch."""
-    recipe = config.resolved_preset().recipe
-    fisher_epochs = 1 if _mask_needs_information(job, config) else 0
-    return seconds_per_epoch(job.model, job.chunks, recipe) * (recipe.num_epochs(job.chunk_lengths) + fisher_epochs)
+def epoch_seconds(job: WindowJob, config: EncoderConfig) -> float:
+    """Time that an epoch of the training is going to take, measured on one batch."""
+    return seconds_per_epoch(job.model, job.chunks, config.resolved_preset().recipe)
+
+
+def num_epochs(job: WindowJob, config: EncoderConfig) -> int:
+    """Epochs that the preset trains the window."""
+    return config.resolved_preset().recipe.num_epochs(job.chunk_lengths)
 
 
 def choose_mask(job: WindowJob, config: EncoderConfig) -> None:
@@ -151,8 +155,12 @@ def train(
     stream: StreamHeader,
     on_progress: Callable[[FitProgress], None],
     should_stop: Callable[[], bool],
+    seconds: float | None = None,
 ) -> None:
-    """Train the window's networks by partial joint training (paper, section 3.2)."""
+    """Train the window's networks by partial joint training (paper, section 3.2).
+
+    It lasts so many ``seconds``, or the preset's epochs.
+    """
     recipe = config.resolved_preset().recipe
     fit(
         job.model,
@@ -160,6 +168,7 @@ def train(
         recipe,
         generator=job.generator,
         goal=None if recipe.rate is None else _goal(job, config, stream),
+        course=None if seconds is None else TimeCourse(seconds),
         on_progress=on_progress,
         should_stop=should_stop,
     )

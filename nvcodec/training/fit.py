@@ -13,9 +13,11 @@ from torch import Tensor
 
 from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.training.chunk_frames import ChunkFrames
+from nvcodec.training.course import Course, StepCourse
 from nvcodec.training.losses import Loss, distortion
 from nvcodec.training.precision import reduced_precision
-from nvcodec.training.rate_term import RateRecipe, RateTerm
+from nvcodec.training.rate_term import RateTerm
+from nvcodec.training.recipe import Recipe
 from nvcodec.training.schedule import learning_rate_multiplier
 from nvcodec.training.steering import RateGoal
 from nvcodec.training.subnormals import subnormals_as_zero
@@ -24,47 +26,6 @@ from nvcodec.training.window_model import WindowModel
 LOSS_MEMORY = 0.9
 # Of frames whose gradients are computed together: enough for a CPU to be busy, few enough for its memory.
 MOST_PIXELS = 2**21
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a window is trained.
-
-    Attributes:
-        epochs: passes over the frames of the window.
-        min_iterations: more epochs are made of a window whose chunks are short, until there are this many iterations.
-        batch_size: frames of each chunk in one iteration.
-        learning_rate: peak learning rate of Adam.
-        beta1, beta2: Adam's decay rates.
-        warmup_ratio: fraction of the training that warms up.
-        loss: distortion to minimise.
-        output_floor: least derivative of the output activation while training, see ``floored_output``.
-        full_rate_fan_in: layers with more inputs per output than this learn slower in proportion, since all inputs add
-            to one output's change; None: all layers learn at the full rate.
-        rate: how the training takes the rate into account; None: it does not.
-        reduced_precision: convolutions may be less precise where that is faster.
-    """
-
-    epochs: int
-    min_iterations: int = 0
-    batch_size: int = 1
-    learning_rate: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    warmup_ratio: float = 0.1
-    loss: Loss = Loss.L2
-    output_floor: float = 0.0
-    full_rate_fan_in: int | None = None
-    rate: RateRecipe | None = None
-    reduced_precision: bool = False
-
-    def num_iterations(self, chunk_lengths: Sequence[int]) -> int:
-        """Iterations of one epoch: the longest chunk's whole batches, as the originals drop the last."""
-        return max(1, max(chunk_lengths) // self.batch_size)
-
-    def num_epochs(self, chunk_lengths: Sequence[int]) -> int:
-        """Epochs of a window with such chunks."""
-        return max(self.epochs, math.ceil(self.min_iterations / self.num_iterations(chunk_lengths)))
 
 
 @dataclass(frozen=True)
@@ -130,6 +91,7 @@ def fit(
     *,
     generator: torch.Generator,
     goal: RateGoal | None = None,
+    course: Course | None = None,
     on_progress: Callable[[FitProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> None:
@@ -143,6 +105,7 @@ def fit(
         recipe: how long, how fast, towards what.
         generator: shuffles the frames (on the CPU, so that the order does not depend on the device).
         goal: what the rate should come to; needed where the recipe has a rate.
+        course: how far the training is at which iteration; None: so many iterations as the recipe's epochs have.
         on_progress: called after every iteration.
         should_stop: asked after every iteration; training ends early, in a usable state, once it is true.
     """
@@ -153,8 +116,7 @@ def fit(
         relative_rates = _relative_rates(model.spec, recipe.full_rate_fan_in).to(model.device)
     chunk_lengths = [len(chunk) for chunk in chunks]
     iterations = recipe.num_iterations(chunk_lengths)
-    num_epochs = recipe.num_epochs(chunk_lengths)
-    total = num_epochs * iterations
+    course = course or StepCourse(recipe.num_epochs(chunk_lengths) * iterations)
     batches = [_batches(len(chunk), recipe.batch_size, iterations, generator) for chunk in chunks]
     joint_groups = _joint_groups(model, chunks, recipe.batch_size)
     mse_sum, mse_count = torch.zeros((), device=model.device), 0
@@ -162,20 +124,15 @@ def fit(
     frame_loss = torch.zeros((), device=model.device)
     rate: RateTerm | None = None
     start = time.monotonic()
-    for step in range(total):
-        if recipe.rate is not None and goal is not None and step == recipe.rate.first_step(total):
-            rate = RateTerm(
-                model,
-                chunks,
-                recipe.rate,
-                goal,
-                distortion=frame_loss,
-                num_iterations=total,
-            )
+    done, fraction = 0, 0.0
+    while fraction < 1:
+        if recipe.rate is not None and goal is not None and rate is None and fraction >= recipe.rate.start:
+            iterations_left = course.iterations_left(done)
+            rate = RateTerm(model, chunks, recipe.rate, goal, distortion=frame_loss, num_iterations=iterations_left)
             _replace_inputs(optimizer, rate.parameter_groups(recipe.learning_rate))
-        speed = learning_rate_multiplier(step / total, recipe.warmup_ratio)
+        speed = learning_rate_multiplier(fraction, recipe.warmup_ratio)
         if rate is not None:
-            rate.begin_iteration(step, speed)
+            rate.begin_iteration(fraction, speed)
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * speed
         optimizer.zero_grad()
@@ -189,16 +146,17 @@ def fit(
         if rate is not None:
             rate.loss().backward()  # type: ignore[no-untyped-call]
         _step(optimizer, model.vectors(), relative_rates)
-        frame_loss = torch.lerp(losses / sum_of_weights, frame_loss, LOSS_MEMORY if step else 0.0)
-        done = step + 1
+        frame_loss = torch.lerp(losses / sum_of_weights, frame_loss, LOSS_MEMORY if done else 0.0)
+        done += 1
+        fraction = course.fraction(done)
         elapsed = time.monotonic() - start
         on_progress(
             FitProgress(
                 epoch=done // iterations,
-                num_epochs=num_epochs,
-                fraction=done / total,
+                num_epochs=math.ceil((done + course.iterations_left(done)) / iterations),
+                fraction=fraction,
                 psnr=-10 * math.log10(max(mse_sum.item() / mse_count, 1e-10)),
-                seconds_left=elapsed / done * (total - done),
+                seconds_left=elapsed / done * course.iterations_left(done),
                 bpp=None if rate is None else rate.bpp,
             )
         )

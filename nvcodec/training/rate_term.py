@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
 from nvcodec.training.chunk_frames import ChunkFrames
+from nvcodec.training.recipe import RateRecipe
 from nvcodec.training.steering import RateGoal, Steering
 from nvcodec.training.window_model import WindowModel
 
@@ -17,30 +16,6 @@ REFIT_INTERVAL = 50
 MEASURING_INTERVAL = 10
 FEW_ITERATIONS = 500
 """In fewer, steps do not come to where they belong by learning, and lmbda runs away meanwhile."""
-
-
-@dataclass(frozen=True)
-class RateRecipe:
-    """How a training takes the rate into account.
-
-    Attributes:
-        start: fraction of the training after which what is coded is quantised.
-        fixed_steps: fraction of the training after which the steps are learned no more.
-        step_learning_rate: of the log2 of the steps, at the peak of the schedule.
-        initial_step: steps at the start, in standard deviations of what they quantise, before a short training scales
-            them to suit the goal.
-        embedding_rate: learning rate of embeddings relative to that of the parameters, once they are learned directly.
-    """
-
-    start: float = 0.5
-    fixed_steps: float = 0.8
-    step_learning_rate: float = 0.02
-    initial_step: float = 0.25
-    embedding_rate: float = 2.0
-
-    def first_step(self, num_iterations: int) -> int:
-        """The iteration, of a training of so many, in which quantisation begins."""
-        return math.ceil(self.start * num_iterations)
 
 
 class RateTerm:
@@ -68,19 +43,17 @@ class RateTerm:
             recipe: when and how.
             goal: what the rate should come to.
             distortion: of a frame as it is now, a scalar.
-            num_iterations: of the whole training.
+            num_iterations: how many there are going to be from here on.
         """
         self._coding = model.begin_coding(chunks, recipe.initial_step)
-        iterations = num_iterations - recipe.first_step(num_iterations)
-        if goal.lmbda is None and iterations < FEW_ITERATIONS:
+        if goal.lmbda is None and num_iterations < FEW_ITERATIONS:
             self._coding.scale_steps(goal.bits - goal.fixed_bits)
         self._recipe = recipe
-        self._fixing_step = math.ceil(recipe.fixed_steps * num_iterations)
-        self._first_step = recipe.first_step(num_iterations)
+        self._num_begun = 0
         video_format, lengths = chunks[0].format, [len(chunk) for chunk in chunks]
         self._num_pixels = video_format.width * video_format.height * sum(lengths)
         self._sum_of_weights = sum(lengths) / max(lengths)
-        self._steering = Steering(goal, distortion, self._num_pixels, iterations)
+        self._steering = Steering(goal, distortion, self._num_pixels, num_iterations)
 
     @property
     def bpp(self) -> float:
@@ -97,20 +70,22 @@ class RateTerm:
         steps = {"params": self._coding.steps(), "peak": self._recipe.step_learning_rate}
         return [embeddings, steps] if self._coding.embeddings else [steps]
 
-    def begin_iteration(self, step: int, speed: float) -> None:
+    def begin_iteration(self, fraction: float, speed: float) -> None:
         """Prepare an iteration: the steps, the tables, and lmbda.
 
         Args:
-            step: which iteration of the training, from 0.
-            speed: its learning rate relative to the peak, 0..1.
+            fraction: of the training that is done, 0..1.
+            speed: the iteration's learning rate relative to the peak, 0..1.
         """
-        if step == self._fixing_step:
+        is_fixing = fraction >= self._recipe.fixed_steps and not self._coding.has_fixed_steps
+        if is_fixing:
             self._coding.fix_steps()
-        elif (step - self._first_step) % REFIT_INTERVAL == 0:
+        elif self._num_begun % REFIT_INTERVAL == 0:
             self._coding.refit()
-        if step == self._fixing_step or (step - self._first_step) % MEASURING_INTERVAL == 0:
+        if is_fixing or self._num_begun % MEASURING_INTERVAL == 0:
             self._steering.measure(self._coding.rounded_bits())
         self._steering.update(speed)
+        self._num_begun += 1
 
     def loss(self) -> Tensor:
         """The term, a scalar to differentiate."""

@@ -14,9 +14,7 @@ DAMPING = 2.0
 """How often it is multiplied by the excess of the moment, so that it falls in time while the rate comes to its goal."""
 LEAST_SPEED = 1 / 64
 MAX_LOG_STEP = 0.2
-MAX_LOG_RISE = math.log(256)
-MAX_LOG_FALL = math.log(65536)
-"""How far lmbda may rise and fall. It falls with the distortion, which training takes from 13 dB to 45 dB and more."""
+MAX_LOG_RANGE = math.log(256)
 LEAST_LMBDA = 1e-12
 
 
@@ -79,6 +77,6 @@ class Steering:
             return
         excess = torch.log(self.rate / self._goal.bits)
         step = (self._gain / max(speed, LEAST_SPEED) * excess).clamp(-MAX_LOG_STEP, MAX_LOG_STEP)
-        self._integral = (self._integral + step).clamp(-MAX_LOG_FALL, MAX_LOG_RISE)
-        away = (self._integral + DAMPING * excess).clamp(-MAX_LOG_FALL, MAX_LOG_RISE)
+        self._integral = (self._integral + step).clamp(-MAX_LOG_RANGE, MAX_LOG_RANGE)
+        away = (self._integral + DAMPING * excess).clamp(-MAX_LOG_RANGE, MAX_LOG_RANGE)
         self.lmbda = torch.exp(self._log_start + away)

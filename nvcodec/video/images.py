@@ -54,6 +54,7 @@ class ImageReader:
         self.average_rate = FALLBACK_RATE
         self.time_base = Fraction(1) / FALLBACK_RATE
         self.num_frames: int | None = len(paths)
+        self.about_frames: int | None = len(paths)
         first = ContainerReader(paths[0])
         self.tags: StreamTags = first.tags
         first.close()

@@ -24,13 +24,15 @@ _AV_ERRORS = (av.error.FFmpegError, OSError, ValueError)
 class Reader(Protocol):
     """An opened input that yields decoded frames in display order.
 
-    ``num_frames`` is what the container promises, None where it does not. A frame's ``pts`` may be None.
+    ``num_frames`` is what the container promises, None where it does not; ``about_frames`` is then a guess from how
+    long it says that it lasts, if it says so. A frame's ``pts`` may be None.
     """
 
     name: str
     time_base: Fraction
     average_rate: Fraction
     num_frames: int | None
+    about_frames: int | None
     tags: StreamTags
 
     def decode(self, report: Report) -> Iterator[av.VideoFrame]:
@@ -68,6 +70,8 @@ class ContainerReader:
         rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
         self.average_rate = next((rate for rate in rates if rate and 0 < rate < MAX_RATE), FALLBACK_RATE)
         self.num_frames: int | None = stream.frames or None
+        duration_s = (self._container.duration or 0) / av.time_base
+        self.about_frames: int | None = self.num_frames or round(duration_s * self.average_rate) or None
         aspect = stream.sample_aspect_ratio or context.sample_aspect_ratio
         self.tags = StreamTags(
             color_primaries=int(context.color_primaries),

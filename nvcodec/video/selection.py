@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 
 from nvcodec.errors import ConfigError
 
@@ -50,3 +51,11 @@ class Selection:
             return None
         end = num_frames if self.end_frame is None else min(num_frames, self.end_frame)
         return max(0, end - self.first_frame)
+
+    def guess(self, num_frames: int | None, rate: Fraction) -> int | None:
+        """About how many of ``num_frames`` frames, ``rate`` a second, are wanted; None where no end is known."""
+        ends = [num_frames, self.end_frame, None if self.end_s is None else round(self.end_s * rate)]
+        known = [end for end in ends if end is not None]
+        if not known:
+            return None
+        return max(0, min(known) - max(self.first_frame, round((self.start_s or 0.0) * rate)))

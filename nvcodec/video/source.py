@@ -34,6 +34,7 @@ class VideoSource:
         time_base: seconds per unit of ``pts`` and ``duration``.
         average_rate: frames per second, 25 where the source does not say.
         num_frames: frames to expect after selection, None where unknown. A damaged source holds fewer.
+        about_frames: the same, guessed from times where only those are known; None where not even they are.
         warnings: what was wrong with the source and how it was handled; grows while reading.
         name: what the user called it.
 
@@ -45,6 +46,7 @@ class VideoSource:
         self.time_base = reader.time_base
         self.average_rate = reader.average_rate
         self.num_frames = selection.count(reader.num_frames)
+        self.about_frames = selection.guess(reader.about_frames, reader.average_rate)
         self.warnings: list[str] = []
         self._reader = reader
         self._selection = selection

@@ -130,6 +130,7 @@ class Y4mReader:
             # Marks with parameters are longer, but nobody writes them; the count is an expectation only.
             stored_bytes = self._frame_bytes + len(_FRAME_MARK) + 1
             self.num_frames = -(-(num_bytes - len(line)) // stored_bytes)
+        self.about_frames = self.num_frames
         self.tags = StreamTags(
             av_color_range=AV_FULL if header.format.color_range == ColorRange.FULL else AV_LIMITED,
             chroma_location=header.format.chroma_location,

@@ -65,7 +65,15 @@ def test_help_names_every_option_and_says_something_about_each(run_nvenc) -> Non
     assert result.exit_code == 0
     for option in OPTIONS:
         assert option in result.output
-    for word in ("{nerv|enerv|hnerv}", "draft|fast|medium|slow|paper", "auto|cpu|cuda", "0.5", "5s", "1.5M", "Ctrl-C"):
+    for word in (
+        "{nerv|enerv|hnerv}",
+        "draft|fast|medium|slow|placebo|paper",
+        "auto|cpu|cuda",
+        "0.5",
+        "5s",
+        "1.5M",
+        "Ctrl-C",
+    ):
         assert word.strip("{}") in result.output
     for short in ("-o", "-v", "-q", "-y", "-h"):
         assert f"{short}," in result.output
@@ -250,7 +258,7 @@ def test_strict_refuses_damage_and_leaves_nothing(run_nvenc, tmp_path: Path) -> 
         ("--chunk 0", ("chunk",)),
         ("--chunk 0s", ("chunk",)),
         ("--chunk 5m", ("--chunk", "5m")),
-        ("--preset placebo", ("--preset", "placebo")),
+        ("--preset best", ("--preset", "best")),
         ("--backbone vit", ("--backbone", "vit")),
         ("--mask-granularity layer", ("--mask-granularity",)),
         ("--epochs 0", ("--epochs",)),
@@ -378,3 +386,26 @@ def test_kappa_auto_is_the_default(run_nvenc, source: Path, tmp_path: Path) -> N
         assert run_nvenc(source, "-o", tmp_path / f"{name}.nvst", *options).exit_code == 0
     assert (tmp_path / "a.nvst").read_bytes() == (tmp_path / "b.nvst").read_bytes()
     assert run_nvenc(source, "-o", tmp_path / "a.nvst", "--resume", "--kappa", "auto").exit_code == 0
+
+
+def test_a_time_instead_of_epochs(run_nvenc, tmp_path):
+    source = clips.write_clip(tmp_path / "a.mkv", num_frames=6)
+    result = run_nvenc(source, "-o", tmp_path / "a.nvst", "--max-time", "1s", options=("--device", "cpu"))
+    assert result.exit_code == 0, result.stderr
+    assert "6 frames in 1 window" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--max-time", "1s", "--epochs", "2"), "epochs and max-time both set the length"),
+        (("--max-time", "0s"), "allowed is more than 0 seconds"),
+        (("--max-time", "soon"), "'soon' is not a duration"),
+    ],
+)
+def test_no_such_time(run_nvenc, tmp_path, arguments, message):
+    source = clips.write_clip(tmp_path / "a.mkv", num_frames=6)
+    result = run_nvenc(source, "-o", tmp_path / "a.nvst", *arguments)
+    assert result.exit_code != 0
+    assert message in result.stderr
+    assert not (tmp_path / "a.nvst").exists()

@@ -26,7 +26,11 @@ def test_the_papers_own_recipes_share_half(backbone: Backbone) -> None:
 @pytest.mark.parametrize(
     ("settings", "place"),
     [
-        ({"preset": "placebo"}, "preset"),
+        ({"preset": "best"}, "preset"),
+        ({"preset": "auto"}, "preset"),
+        ({"max_time_s": 0.0}, "max-time"),
+        ({"max_time_s": math.inf}, "max-time"),
+        ({"max_time_s": 5.0, "epochs": 2}, "epochs"),
         ({"kappa": -0.01}, "kappa"),
         ({"kappa": 1.01}, "kappa"),
         ({"kappa": math.nan}, "kappa"),

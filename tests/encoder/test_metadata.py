@@ -29,7 +29,7 @@ CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "seed": ({"seed": 1}, "seed"),
     "max_memory_bytes": ({"max_memory_bytes": 1 << 24}, "max-memory"),
 }
-WITHOUT_MEANING = {"threads", "device"}
+WITHOUT_MEANING = {"threads", "device", "max_time_s"}
 
 
 def test_the_settings_are_readable() -> None:

@@ -17,7 +17,7 @@ import nvcodec
 from nvcodec.bitstream import MaskGranularity, NvstReader, unit_indices
 from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.encoder.config import EncoderConfig
-from nvcodec.encoder.pipeline import window_plan
+from nvcodec.encoder.memory import window_plan
 from nvcodec.encoder.progress import EncodeProgress, Stage
 from nvcodec.metrics import rgb_psnr
 from nvcodec.sharing.plans import share_last_layers

@@ -12,7 +12,7 @@ from nvcodec.bitstream import NvstReader
 from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.encoder.pipeline import encode
 from nvcodec.encoder.progress import EncodeProgress, EncodeResult, Stage
-from nvcodec.training.rate_term import RateRecipe
+from nvcodec.training.recipe import RateRecipe
 from tests import clips, encodes
 
 

@@ -19,8 +19,7 @@ from nvcodec.encoder.sizing import (
     window_network,
 )
 from nvcodec.errors import ConfigError
-from nvcodec.training.fit import Recipe
-from nvcodec.training.rate_term import RateRecipe
+from nvcodec.training.recipe import RateRecipe, Recipe
 from nvcodec.video.format import ChromaSubsampling, VideoFormat
 from tests import encodes
 

@@ -12,8 +12,7 @@ from nvcodec.encoder.presets import Preset
 from nvcodec.encoder.window_sharing import WindowSharing, window_sharing
 from nvcodec.sharing.plans import chunks_differ
 from nvcodec.training.chunk_frames import ChunkFrames
-from nvcodec.training.fit import Recipe
-from nvcodec.training.rate_term import RateRecipe
+from nvcodec.training.recipe import RateRecipe, Recipe
 from nvcodec.video.format import ChromaSubsampling, VideoFormat
 from tests import encodes, panning
 

@@ -14,8 +14,9 @@ from torch.nn import functional
 from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.networks import build_network, time_encoding
 from nvcodec.training.chunk_frames import ChunkFrames
-from nvcodec.training.fit import FitProgress, Recipe, fit, seconds_per_epoch
+from nvcodec.training.fit import FitProgress, fit, seconds_per_epoch
 from nvcodec.training.losses import Loss, distortion
+from nvcodec.training.recipe import Recipe
 from nvcodec.training.window_model import WindowModel
 from nvcodec.video.format import VideoFormat
 from tests import encodes

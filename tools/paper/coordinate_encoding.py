@@ -21,8 +21,8 @@ from nvcodec.decoder.device import describe_device, resolve_device
 from nvcodec.encoder.quantization import QuantizedParameters, quantize_parameters, trained_symbols
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.coding import Coding
-from nvcodec.training.fit import Recipe, fit
-from nvcodec.training.rate_term import RateRecipe
+from nvcodec.training.fit import fit
+from nvcodec.training.recipe import RateRecipe, Recipe
 from nvcodec.training.steering import RateGoal
 from nvcodec.training.window_model import WindowModel
 from nvcodec.video.color import rgb_to_planes

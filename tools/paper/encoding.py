@@ -13,7 +13,7 @@ from nvcodec.bitstream import MaskGranularity, NvstReader, NvstWriter, StreamHea
 from nvcodec.bitstream.editing import concatenate
 from nvcodec.decoder.device import describe_device, resolve_device
 from nvcodec.encoder.config import EncoderConfig
-from nvcodec.encoder.pipeline import window_plan
+from nvcodec.encoder.memory import window_plan
 from nvcodec.encoder.presets import Preset
 from nvcodec.encoder.window_encoding import WindowJob, prepare_window, quantize_window
 from nvcodec.sharing.windows import Window, iter_windows

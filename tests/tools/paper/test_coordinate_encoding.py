@@ -10,7 +10,7 @@ from nvcodec.bitstream.fields import Cursor
 from nvcodec.bitstream.sections import parse_section
 from nvcodec.bitstream.steps import step_size
 from nvcodec.encoder.quantization import QuantizedParameters
-from nvcodec.training.fit import Recipe
+from nvcodec.training.recipe import Recipe
 from nvcodec.video.format import VideoFormat
 from tests import encodes
 from tools.paper import coordinate_encoding

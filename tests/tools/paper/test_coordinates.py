@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from nvcodec.training.fit import Recipe, fit
+from nvcodec.training.fit import fit
+from nvcodec.training.recipe import Recipe
 from nvcodec.training.window_model import WindowModel
 from nvcodec.video.format import VideoFormat
 from tests import encodes
