@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 @click.option("--recover", is_flag=True, help="Decode what damage has left; tell which frames are missing.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to reconstruct.")
+@click.option("--fast", is_flag=True, help="Reconstruct in bfloat16 where that is faster; samples differ a bit.")
 @limit_options
 @click.option("-y", "--overwrite", is_flag=True, help="Replace an existing output.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors and what was asked for.")
@@ -58,6 +59,7 @@ def main(
     recover: bool,
     threads: int | None,
     device: str,
+    fast: bool,
     overwrite: bool,
     quiet: bool,
     limits: Limits,
@@ -87,6 +89,7 @@ def main(
             selection=selection,
             device=device,
             threads=threads,
+            fast=fast,
             md5=md5,
             recover=recover,
             overwrite=overwrite,

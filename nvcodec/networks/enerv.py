@@ -10,13 +10,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from nvcodec.bitstream.network_spec import ENERV_FIRST_HEADS, ENERV_HEAD_WIDTH, ENERV_SECOND_HEADS, NetworkSpec
-from nvcodec.networks.network import Network, channels_last
+from nvcodec.networks.network import StagedNetwork, channels_last, full_precision
 from nvcodec.networks.positional import grid_encoding
 
 INSTANCE_NORM_EPSILON = 1e-5
 
 
-class ENeRV(Network):
+class ENeRV(StagedNetwork):
     """Tokens of the base grid, mixed by attention and multiplied by a time vector; stages modulated by time."""
 
     def __init__(self, spec: NetworkSpec) -> None:
@@ -28,22 +28,21 @@ class ENeRV(Network):
         self._grid = self._grid.to(device=device, dtype=dtype)
         return self
 
-    def logits(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
-        """What :meth:`frames` returns, before its output activation."""
+    def _stages(self, x: Tensor, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
         modulation = inputs
-        for layer in ("modulation.0", "modulation.1"):
-            modulation = self._activate(self._linear(modulation, weights, layer))
-        x = self._base(weights, inputs)
+        with full_precision(inputs):
+            for layer in ("modulation.0", "modulation.1"):
+                modulation = self._activate(self._linear(modulation, weights, layer))
         for stage_idx in range(len(self.spec.stages)):
-            x = self._modulate(x, modulation, weights, stage_idx)
+            with full_precision(x):
+                x = self._modulate(x.to(inputs.dtype), modulation, weights, stage_idx)
             x = self._upsample(x, weights, stage_idx)
             if stage_idx == 0:
                 x = self._conv(x, weights, "stages.0.expand")
             x = self._activate(x)
-        return self._conv(x, weights, "head")
+        return x
 
     def _base(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
-        """The base grid: (N, base_channels, base_height, base_width)."""
         spec = self.spec
         time = inputs
         for layer in ("stem_t.0", "stem_t.1"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Self
 
 import torch
@@ -99,6 +100,36 @@ class Network(ABC):
     def _conv(self, x: Tensor, weights: Mapping[str, Tensor], name: str) -> Tensor:
         return convolution(x, weights[f"{name}.weight"], weights[f"{name}.bias"])
 
+
+class StagedNetwork(Network):
+    """A network of the format: what a frame begins with on the base grid, stages that upsample it, and a head."""
+
+    def logits(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+        """What :meth:`frames` returns, before its output activation.
+
+        Under autocast the stages alone are of its type, which are nearly all of the work: what comes before them is
+        about the whole frame, and the head's rounding would be seen.
+        """
+        with full_precision(inputs):
+            x = self._base(weights, inputs)
+        x = self._stages(x, weights, inputs)
+        with full_precision(inputs):
+            return self._head(x.to(inputs.dtype), weights, inputs)
+
+    @abstractmethod
+    def _base(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+        """What the first stage works on, (N, base_channels, base_height, base_width)."""
+
+    def _stages(self, x: Tensor, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+        """The upsampling stages."""
+        for stage_idx in range(len(self.spec.stages)):
+            x = self._activate(self._upsample(x, weights, stage_idx))
+        return x
+
+    def _head(self, x: Tensor, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+        """The last convolution."""
+        return self._conv(x, weights, "head")
+
     def _upsample(self, x: Tensor, weights: Mapping[str, Tensor], stage_idx: int) -> Tensor:
         """Convolution and pixel shuffle of a stage, without its activation."""
         x = self._conv(x, weights, f"stages.{stage_idx}.conv")
@@ -115,6 +146,11 @@ def output_activation(logits: Tensor, spec: NetworkSpec) -> Tensor:
     return (
         torch.sigmoid(logits) if spec.output_activation == OutputActivation.SIGMOID else torch.tanh(logits) * 0.5 + 0.5
     )
+
+
+def full_precision(x: Tensor) -> AbstractContextManager[object]:
+    """Turn autocast off for what is on the device of ``x``."""
+    return torch.autocast(x.device.type, enabled=False)
 
 
 def channels_last(x: Tensor) -> Tensor:

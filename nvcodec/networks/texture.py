@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nvcodec.bitstream.network_spec import TEXTURE_BANDS, TEXTURE_BLOCK, NetworkSpec, coefficients_of_band
+from nvcodec.networks.network import full_precision
 
 MOTION_UNIT = 0.5
 """Pixels by which an embedding's motion of 1 moves the texture."""
@@ -60,8 +61,7 @@ class Texture:
         ]
         coefficients = torch.cat(bands, dim=1)[:, self._order]
         coefficients = coefficients.view(-1, TEXTURE_BLOCK, TEXTURE_BLOCK, down, across)
-        # What is interpolated has to be precise.
-        with torch.autocast(coefficients.device.type, enabled=False):
+        with full_precision(coefficients):
             basis = self._basis.to(coefficients)
             return torch.einsum("cuvij,uy,vx->ciyjx", coefficients, basis, basis).reshape(spec.texture_shape)
 
@@ -84,12 +84,10 @@ class Texture:
 
         A matrix product takes a thirtieth of the time that enlarging the motion takes.
         """
-        # What is interpolated has to be precise.
-        with torch.autocast(motion.device.type, enabled=False):
-            displacement = motion * (MOTION_UNIT * self._unit).to(motion)[:, None, None]
-            of_rows = (displacement @ self._columns.to(motion)).permute(0, 2, 3, 1).flatten(2)
-            still = self._still.to(motion).expand(len(motion), -1, -1)
-            places = self._rows.to(motion) @ torch.cat((of_rows, still), dim=1)
+        displacement = motion * (MOTION_UNIT * self._unit).to(motion)[:, None, None]
+        of_rows = (displacement @ self._columns.to(motion)).permute(0, 2, 3, 1).flatten(2)
+        still = self._still.to(motion).expand(len(motion), -1, -1)
+        places = self._rows.to(motion) @ torch.cat((of_rows, still), dim=1)
         return places.view(len(motion), self._spec.coded_height, self._spec.coded_width, 2)
 
 

@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from nvcodec.bitstream.network_spec import VAST_BLOCK, NetworkSpec
-from nvcodec.networks.network import Network, channels_last, convolution
+from nvcodec.networks.network import StagedNetwork, channels_last, convolution
 from nvcodec.networks.texture import Texture
 
 
-class VAST(Network):
+class VAST(StagedNetwork):
     """HNeRV's stages, some of them with a grid of parameters behind the channels of their input (spec clause 13).
 
     A grid is the same for all frames, so it holds what they have in common and the embeddings need not tell. One
@@ -38,19 +38,23 @@ class VAST(Network):
         weights = super().weights(theta)
         return weights if self._texture is None else {**weights, "texture": self._texture.samples(weights)}
 
-    def logits(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
-        """What :meth:`frames` returns, before its output activation."""
+    def _base(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
         features = inputs[:, : self.spec.num_features]
-        x = self._activate(self._conv(channels_last(features), weights, "stem"))
+        return self._activate(self._conv(channels_last(features), weights, "stem"))
+
+    def _stages(self, x: Tensor, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
         for stage_idx, stage in enumerate(self.spec.stages):
             if stage.grid_channels:
                 grid = weights[f"stages.{stage_idx}.grid"].expand(len(x), -1, -1, -1)
                 x = channels_last(torch.cat((x, grid), dim=1))
             x = self._activate(self._upsample(x, weights, stage_idx))
+        return x
+
+    def _head(self, x: Tensor, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
         if self._texture is None:
             return self._conv(x, weights, "head")
         moved = self._texture.moved(weights["texture"], inputs[:, self.spec.num_features :])
-        blocks = channels_last(functional.pixel_unshuffle(moved, VAST_BLOCK).to(x.dtype))
+        blocks = channels_last(functional.pixel_unshuffle(moved, VAST_BLOCK))
         # As if the blocks were behind the features, but with nothing copied, there and back.
         of_features, of_texture = torch.tensor_split(weights["head.weight"], [x.shape[1]], dim=1)
         return convolution(x, of_features, weights["head.bias"]) + convolution(blocks, of_texture)

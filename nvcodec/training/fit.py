@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from nvcodec.bitstream.network_spec import NetworkSpec
+from nvcodec.decoder.precision import reduced_precision
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.course import Course, StepCourse
 from nvcodec.training.losses import Loss, distortion
-from nvcodec.training.precision import reduced_precision
 from nvcodec.training.rate_term import RateTerm
 from nvcodec.training.recipe import Recipe
 from nvcodec.training.schedule import learning_rate_multiplier

@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
@@ -26,6 +27,7 @@ OPTIONS = [
     "--recover",
     "--device",
     "--threads",
+    "--fast",
     "--overwrite",
     "--quiet",
     "--version",
@@ -234,3 +236,11 @@ def test_no_cuda_is_one_line(run_nvdec, nvst: Path, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert_one_line(result.stderr, "device", "CUDA")
     assert os.listdir(tmp_path) == []
+
+
+def test_fast_gives_nearly_the_same_samples(run_nvdec, nvst: Path, whole: Path, tmp_path: Path) -> None:
+    result = run_nvdec(nvst, "-o", tmp_path / "fast.y4m", "--fast")
+    assert result.exit_code == 0, result.output
+    for fast, full in zip(encodes.read_frames(tmp_path / "fast.y4m"), encodes.read_frames(whole), strict=True):
+        for ours, theirs in zip(fast.planes, full.planes, strict=True):
+            assert np.abs(ours.astype(int) - theirs.astype(int)).max() <= 4

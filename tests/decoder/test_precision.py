@@ -7,19 +7,19 @@ import torch
 from torch.nn import functional
 
 from nvcodec.bitstream.network_spec import Backbone
+from nvcodec.decoder.precision import reduced_precision
 from nvcodec.encoder.presets import PRESETS
-from nvcodec.training.precision import reduced_precision
 from tests import encodes
 
 
-@pytest.mark.parametrize("has_tiles", [False, True])
+@pytest.mark.parametrize("capability", ["avx2", "avx512_bf16", "amx_bf16"])
 @pytest.mark.parametrize("is_wanted", [False, True])
-def test_only_where_it_is_wanted_and_faster(is_wanted: bool, has_tiles: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": has_tiles}, raising=False)
+def test_only_where_it_is_wanted_and_faster(is_wanted: bool, capability: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {capability: True}, raising=False)
     weight = torch.ones(1, 1, 3, 3, requires_grad=True)
     with reduced_precision(encodes.CPU, is_wanted=is_wanted):
         result = functional.conv2d(torch.ones(1, 1, 4, 4), weight)
-    assert (result.dtype == torch.bfloat16) == (is_wanted and has_tiles)
+    assert (result.dtype == torch.bfloat16) == (is_wanted and capability != "avx2")
     result.float().sum().backward()
     assert weight.grad is not None
     assert weight.grad.dtype == torch.float32

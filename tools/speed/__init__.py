@@ -1,0 +1,1 @@
+"""How fast the codec is: measurements of ``tools/bench_speed.py``."""
