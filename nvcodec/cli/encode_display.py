@@ -163,8 +163,19 @@ def plan_line(state: EncodeProgress) -> str:
     return (
         f"window {state.window_idx}: frames {state.first_frame}-{last_frame}, {chunks}, "
         f"{format_count(state.num_parameters)} parameters each, {state.num_epochs} epochs; "
-        f"estimated time left {format_duration(state.seconds_left)}"
+        f"estimated time left {format_duration(state.seconds_left)}{memory_text(state)}"
     )
+
+
+def memory_text(state: EncodeProgress) -> str:
+    """How much memory a planned window takes at most, and for what."""
+    if state.memory is None:
+        return ""
+    program, frames, training = (
+        format_bytes(part) for part in (state.memory.program, state.memory.frames, state.memory.training)
+    )
+    total = format_bytes(state.memory.total)
+    return f", memory about {total}: program {program} + 2 windows' frames {frames} + training {training}"
 
 
 def training_text(state: EncodeProgress) -> str:

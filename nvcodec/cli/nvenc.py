@@ -19,9 +19,11 @@ from nvcodec.cli.errors import OneLineCommand, report_errors
 from nvcodec.cli.types import ChunkLength, ChunkLengthType, Duration, FrameRange, Kappa, Quantity, Seconds
 from nvcodec.decoder.device import keep_freed_memory
 from nvcodec.encoder.config import AUTOMATIC, DEFAULT_CHUNK_S, EncoderConfig
+from nvcodec.encoder.following import train_along
 from nvcodec.encoder.pipeline import encode
 from nvcodec.encoder.presets import PRESETS
 from nvcodec.sharing.selection import MaskThreshold
+from nvcodec.training.processes import joined
 from nvcodec.video.source import open_source
 
 INTERRUPTED = 130
@@ -141,6 +143,9 @@ def main(
     SOURCE is a video file, a folder or pattern of images, or - for y4m on standard input. Ctrl-C once ends training
     and closes a valid file; twice stops at once and keeps what is whole. The same command with --resume goes on from
     there, and from what a killed encode left.
+
+    Under torchrun several processes, or GPUs, train the chunks of a window together: torchrun --nproc-per-node 2
+    --no-python nvenc ...
     """
     if resume and overwrite:
         raise click.UsageError("--resume and -y exclude each other: one keeps what is there, the other does not.")
@@ -166,7 +171,10 @@ def main(
     config.validate()
     keep_freed_memory()
     video = open_source(source, frames=frames, start_s=start, end_s=end, scale=scale, strict=strict)
-    with video, _stop_on_interrupt() as stop, _display(as_json, quiet, verbose) as display:
+    with joined() as processes, video, _stop_on_interrupt() as stop, _display(as_json, quiet, verbose) as display:
+        if not processes.is_first:
+            train_along(video, config, processes)
+            return
         result = encode(
             video,
             output,
@@ -177,6 +185,7 @@ def main(
             resume=resume,
             recon=recon,
             faststart=faststart,
+            processes=processes,
         )
         display.finish(result)
     if not quiet:

@@ -1,23 +1,100 @@
-"""What of a video fits into memory."""
+"""How much memory an encode takes, and what of a video fits into a bound."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
+from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.encoder.config import EncoderConfig
+from nvcodec.errors import ConfigError
 from nvcodec.sharing.windows import WindowPlan
+from nvcodec.training.fit import chunks_at_once
+from nvcodec.video.format import VideoFormat
 from nvcodec.video.source import VideoSource
+
+# Measured: Python, PyTorch and PyAV with their code, and what a training's first iterations leave behind.
+PROGRAM_BYTES = 450 << 20
+# Of an element that a layer puts out: its value, what its activation keeps, and the gradients of both.
+BYTES_PER_ACTIVATION = 16
+# Of a sample of a frame in a batch: as it should be, as it is, and the gradient.
+BYTES_PER_SAMPLE = 24
+# Of a parameter: its value, its gradient, Adam's two moments, and a step's copies.
+BYTES_PER_PARAMETER = 24
+
+
+@dataclass(frozen=True)
+class PeakMemory:
+    """About how many bytes an encode takes at most, of this window's size. It does not grow with the video.
+
+    Attributes:
+        program: the code.
+        frames: of a window, and as many of the next, which is read meanwhile.
+        training: parameters and activations.
+    """
+
+    program: int
+    frames: int
+    training: int
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.program + self.frames + self.training
+
+
+def peak_memory(
+    spec: NetworkSpec, chunk_lengths: Sequence[int], video_format: VideoFormat, batch_size: int, *, shares_all: bool
+) -> PeakMemory:
+    """Of a window.
+
+    Args:
+        spec: the network of its chunks.
+        chunk_lengths: frames of each.
+        video_format: of the frames.
+        batch_size: frames of each chunk in an iteration.
+        shares_all: the chunks share all parameters.
+    """
+    num_together = chunks_at_once(video_format, batch_size, len(chunk_lengths), shares_all=shares_all) * batch_size
+    vectors = 1 if shares_all else 1 + len(chunk_lengths)
+    activations = BYTES_PER_ACTIVATION * _activations(spec) + BYTES_PER_SAMPLE * math.prod(spec.output_shape)
+    return PeakMemory(
+        program=PROGRAM_BYTES,
+        frames=2 * sum(chunk_lengths) * _frame_bytes(video_format),
+        training=BYTES_PER_PARAMETER * vectors * spec.num_parameters + num_together * activations,
+    )
 
 
 def window_plan(config: EncoderConfig, video: VideoSource) -> WindowPlan:
     """How the windows of a video are cut: as many frames as the memory bound allows, and the chunk length in frames.
 
     A chunk that would not fit into the memory becomes shorter.
+
+    Raises:
+        ConfigError: a single frame does not fit.
     """
     chunk_frames = config.chunk_frames or max(1, round(config.chunk_s * video.average_rate))
-    frame_bytes = video.format.samples_per_frame * np.dtype(video.format.dtype).itemsize
-    # A window's frames are held twice for a moment, as the source gives them and stacked for training.
-    max_frames = max(1, config.max_memory_bytes // (2 * frame_bytes))
+    # A window's frames are held twice: stacked for training, and for a moment as the source gives them, or the next's.
+    max_frames = config.max_memory_bytes // (2 * _frame_bytes(video.format))
+    if not max_frames:
+        needed = 2 * _frame_bytes(video.format)
+        raise ConfigError(f"a window of one frame takes {needed} bytes for frames; give that or more", "max-memory")
     return WindowPlan(
         chunk_frames=min(chunk_frames, max_frames), max_frames=max_frames, fixed_chunks=config.fixed_chunks
     )
+
+
+def _frame_bytes(video_format: VideoFormat) -> int:
+    return video_format.samples_per_frame * np.dtype(video_format.dtype).itemsize
+
+
+def _activations(spec: NetworkSpec) -> int:
+    """Elements that the layers put out for one frame."""
+    height, width, elements = spec.base_height, spec.base_width, spec.base_channels * spec.base_height * spec.base_width
+    for stage in spec.stages:
+        height, width = height * stage.stride, width * stage.stride
+        elements += stage.channels * height * width
+    return elements

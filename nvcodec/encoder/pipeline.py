@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,8 @@ from nvcodec.bitstream import NvstReader, NvstWriter, StreamHeader, WrittenPart
 from nvcodec.bitstream.front_index import add_front_index, write_without_indexes
 from nvcodec.decoder.device import describe_device, memory_errors_reported, resolve_device
 from nvcodec.encoder.config import AUTOMATIC, EncoderConfig
-from nvcodec.encoder.memory import window_plan
+from nvcodec.encoder.following import NOTHING_TO_DO, say_preset
+from nvcodec.encoder.memory import PeakMemory, peak_memory, window_plan
 from nvcodec.encoder.metadata import file_metadata
 from nvcodec.encoder.output import PartialFile, writing_reported
 from nvcodec.encoder.progress import EncodeProgress, EncodeResult, Stage, WindowReport
@@ -37,6 +38,7 @@ from nvcodec.prefetch import Prefetch
 from nvcodec.sharing.windows import Window, iter_windows
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.fit import FitProgress
+from nvcodec.training.processes import ALONE, Processes
 from nvcodec.video.sink import FrameSink, open_sink
 from nvcodec.video.source import VideoSource, open_source
 
@@ -54,6 +56,7 @@ def encode(
     resume: bool = False,
     recon: str | Path | None = None,
     faststart: bool = False,
+    processes: Processes = ALONE,
 ) -> EncodeResult:
     """Encode a video into a .nvst file.
 
@@ -79,6 +82,7 @@ def encode(
             done. With ``resume`` an existing one is replaced.
         faststart: put a copy of the index in front, once the file is closed; if that fails the file is kept without it.
             A file to resume that has one gets one in any case.
+        processes: that train together, of which this is the first; the others call :func:`train_along`.
 
     Returns:
         What the file holds, with its measured quality.
@@ -107,19 +111,21 @@ def encode(
             budget = TimeBudget(config.max_time_s, video.about_frames, video.name)
             if config.preset == AUTOMATIC:
                 config = replace(config, preset=suitable_preset(config, video, window_plan(config, video), device))
+            say_preset(config, processes, device)
         output = stack.enter_context(PartialFile(Path(target), overwrite=overwrite, resume=resume))
         header = StreamHeader(video.format, video.time_base, video.num_frames or 0)
         leftover = find_leftover(output, header, config) if resume else None
         if leftover is not None and leftover.is_complete and leftover.path == output.path:
             if faststart and not leftover.has_front_index:
                 add_front_index(output.path)
+            processes.first_says(NOTHING_TO_DO, device)
             return _nothing_done(output.path, device)
         sink = None
         if recon is not None:
             rate = video.average_rate
             sink = open_sink(recon, video.format, video.time_base, rate, overwrite=overwrite or resume)
             stack.enter_context(sink)
-        session = _EncodeSession(video, header, output, config, budget, device, sink, progress, should_stop)
+        session = _EncodeSession(video, header, output, config, budget, device, processes, sink, progress, should_stop)
         result = session.run(leftover)
         if sink is not None:
             sink.close()
@@ -141,6 +147,7 @@ class _EncodeSession:
         config: EncoderConfig,
         budget: TimeBudget | None,
         device: torch.device,
+        processes: Processes,
         sink: FrameSink | None,
         progress: ProgressCallback | None,
         should_stop: Callable[[], bool] | None,
@@ -151,6 +158,7 @@ class _EncodeSession:
         self._config = config
         self._budget = budget
         self._device = device
+        self._processes = processes
         self._sink = sink
         self._progress = progress or (lambda progress: None)
         self._should_stop = should_stop or (lambda: False)
@@ -160,6 +168,7 @@ class _EncodeSession:
 
     def run(self, leftover: Leftover | None) -> EncodeResult:
         """Take over what is left of an earlier encode, encode the windows behind it until the stop, close the file."""
+        self._processes.first_says(0 if leftover is None else leftover.num_windows, self._device)
         is_closing = threading.Event()
         frames = itertools.takewhile(lambda frame: not is_closing.is_set(), self._video)
         with Prefetch(iter_windows(frames, window_plan(self._config, self._video)), is_closing) as windows:
@@ -171,7 +180,8 @@ class _EncodeSession:
         file_bytes = self._output.path.stat().st_size
         seconds = time.monotonic() - self._start
         warnings = self._video.warnings + (self._budget.warnings() if self._budget is not None else [])
-        return _result(self._reports, self._header, is_complete, file_bytes, seconds, self._device, warnings)
+        video_format, device = self._header.format, describe_device(self._device)
+        return EncodeResult.of(self._reports, video_format, is_complete, file_bytes, seconds, device, warnings)
 
     def _begin(self) -> NvstWriter:
         self._output.begin()
@@ -214,7 +224,7 @@ class _EncodeSession:
         Returns:
             Whether all frames of the source are coded.
         """
-        while not (self._reports and self._should_stop()):
+        while self._processes.first_says(not (self._reports and self._should_stop()), self._device):
             if not self._encode_window(writer, windows):
                 return True
         # Whether this was the last window is known only by asking for another.
@@ -241,13 +251,14 @@ class _EncodeSession:
         budget_s = self._budget_of(job, epoch_s)
         epochs = num_epochs(job, self._config) if budget_s is None else max(1, round(budget_s / epoch_s))
         seconds_left = self._rest_of_video(job, epochs * epoch_s)
-        self._tell(job, Stage.PLAN, num_epochs=epochs, seconds_left=seconds_left)
+        self._tell(job, Stage.PLAN, num_epochs=epochs, seconds_left=seconds_left, memory=self._memory_of(job))
         self._tell(job, Stage.MASK, num_epochs=epochs, seconds_left=seconds_left)
-        choose_mask(job, self._config)
+        choose_mask(job, self._config, self._processes)
         train(
             job,
             self._config,
             self._header,
+            self._processes,
             lambda state: self._tell_training(job, state),
             self._should_stop,
             self._budget_of(job, epoch_s),
@@ -267,6 +278,11 @@ class _EncodeSession:
         if self._budget is None:
             return None
         return self._budget.training_seconds(sum(job.chunk_lengths), self._frames_coded, epoch_s)
+
+    def _memory_of(self, job: WindowJob) -> PeakMemory:
+        batch_size = self._config.resolved_preset().recipe.batch_size
+        shares_all = bool(job.model.mask.all())
+        return peak_memory(job.spec, job.chunk_lengths, self._header.format, batch_size, shares_all=shares_all)
 
     def _add(self, report: WindowReport, stage: Stage, num_bytes: int) -> None:
         """Count a window that stands in the file, which it ends at byte ``num_bytes``, and tell of it."""
@@ -320,6 +336,7 @@ class _EncodeSession:
         psnr: float = 0.0,
         bpp: float | None = None,
         seconds_left: float = 0.0,
+        memory: PeakMemory | None = None,
     ) -> None:
         self._progress(
             EncodeProgress(
@@ -338,6 +355,7 @@ class _EncodeSession:
                 frames_expected=self._video.num_frames,
                 seconds_left=seconds_left,
                 bpp=bpp,
+                memory=memory,
             )
         )
 
@@ -365,25 +383,4 @@ def _nothing_done(path: Path, device: torch.device) -> EncodeResult:
     """The result for a file that is complete already."""
     with NvstReader(path) as reader:
         reports = [report_window(reader, window_idx) for window_idx in range(len(reader.windows))]
-        return _result(reports, reader.header, True, reader.file_bytes, 0.0, device, ())
-
-
-def _result(
-    reports: Sequence[WindowReport],
-    header: StreamHeader,
-    is_complete: bool,
-    file_bytes: int,
-    seconds: float,
-    device: torch.device,
-    warnings: Sequence[str],
-) -> EncodeResult:
-    num_frames = sum(report.num_frames for report in reports)
-    return EncodeResult(
-        windows=tuple(reports),
-        is_complete=is_complete,
-        file_bytes=file_bytes,
-        bpp=8 * file_bytes / max(num_frames * header.format.width * header.format.height, 1),
-        seconds=seconds,
-        device=describe_device(device),
-        warnings=tuple(warnings),
-    )
+        return EncodeResult.of(reports, reader.header.format, True, reader.file_bytes, 0.0, describe_device(device), ())

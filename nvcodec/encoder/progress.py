@@ -5,6 +5,10 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
+
+from nvcodec.encoder.memory import PeakMemory
+from nvcodec.video.format import VideoFormat
 
 
 class Stage(enum.Enum):
@@ -39,6 +43,7 @@ class EncodeProgress:
         frames_expected: frames of the source; None if it does not tell.
         seconds_left: estimate for the rest of the video, of this window where the source does not tell its length.
         bpp: estimate of the window's bits per pixel while its training quantises; None before and after.
+        memory: about how much memory the encode takes at most, where a window was planned; else None.
     """
 
     stage: Stage
@@ -56,6 +61,7 @@ class EncodeProgress:
     frames_expected: int | None = None
     seconds_left: float = 0.0
     bpp: float | None = None
+    memory: PeakMemory | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,22 @@ class EncodeResult:
     seconds: float
     device: str
     warnings: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        windows: Sequence[WindowReport],
+        video_format: VideoFormat,
+        is_complete: bool,
+        file_bytes: int,
+        seconds: float,
+        device: str,
+        warnings: Sequence[str],
+    ) -> Self:
+        """A result whose bits per pixel follow from the rest."""
+        num_pixels = sum(window.num_frames for window in windows) * video_format.width * video_format.height
+        bpp = 8 * file_bytes / max(num_pixels, 1)
+        return cls(tuple(windows), is_complete, file_bytes, bpp, seconds, device, tuple(warnings))
 
     @property
     def num_frames(self) -> int:

@@ -42,6 +42,7 @@ from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.course import TimeCourse
 from nvcodec.training.fit import FitProgress, fit, seconds_per_epoch
 from nvcodec.training.losses import Loss, distortion
+from nvcodec.training.processes import Processes
 from nvcodec.training.steering import RateGoal
 from nvcodec.training.window_model import WindowModel
 
@@ -141,20 +142,24 @@ def num_epochs(job: WindowJob, config: EncoderConfig) -> int:
     return config.resolved_preset().recipe.num_epochs(job.chunk_lengths)
 
 
-def choose_mask(job: WindowJob, config: EncoderConfig) -> None:
+def choose_mask(job: WindowJob, config: EncoderConfig, processes: Processes) -> None:
     """Choose what the window's chunks share by Fisher information, if so asked, and tell the model (section 3.1)."""
     if _mask_needs_information(job, config):
         scores = empirical_fisher(job.model.shared, _frame_losses(job)).numpy()
         mask = select_mask(scores, job.spec, job.sharing.kappa, job.granularity, config.threshold)
-        job.model.share(torch.from_numpy(mask))
+        agreed = torch.from_numpy(mask.astype(np.uint8)).to(job.model.device)
+        # The last bits of the scores may differ between machines.
+        processes.take_from_first(agreed)
+        job.model.share(agreed.bool())
 
 
 def train(
     job: WindowJob,
     config: EncoderConfig,
     stream: StreamHeader,
-    on_progress: Callable[[FitProgress], None],
-    should_stop: Callable[[], bool],
+    processes: Processes,
+    on_progress: Callable[[FitProgress], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
     seconds: float | None = None,
 ) -> None:
     """Train the window's networks by partial joint training (paper, section 3.2).
@@ -169,6 +174,7 @@ def train(
         generator=job.generator,
         goal=None if recipe.rate is None else _goal(job, config, stream),
         course=None if seconds is None else TimeCourse(seconds),
+        processes=processes,
         on_progress=on_progress,
         should_stop=should_stop,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,8 @@ from nvcodec.bitstream.headers import MAX_EMBEDDING_SYMBOL, MAX_WIDE_SYMBOL
 from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.errors import TrainingError
 from nvcodec.training.rate import SectionRate
+
+S = TypeVar("S")
 
 LEAST_DEVIATION = 1e-4
 MAX_STEP_OCTAVES = 4.0
@@ -78,12 +81,17 @@ class Coding:
         self._shared_rate = SectionRate(shared_counts, device)
         self._own_rates = [SectionRate(own_counts, device) for _ in own]
         self._embedding_rates = [SectionRate(embedding_counts(e), device) for e in self.embeddings]
+        self._counts_shared, self._counted_chunks = True, range(len(own))
         self.refit()
 
     @property
     def has_fixed_steps(self) -> bool:
         """The steps are the file's."""
         return bool(self.step_idx)
+
+    def count_only(self, chunks: range, *, shared: bool) -> None:
+        """From now on fit tables and count bits for these chunks alone, and for what is shared if so asked."""
+        self._counts_shared, self._counted_chunks = shared, chunks
 
     def steps(self) -> list[Tensor]:
         """What the optimiser may change of the steps."""
@@ -164,18 +172,25 @@ class Coding:
         """Fit the tables, by which bits are counted, to the symbols of now, and choose anew what shares a table."""
         shared, own, embeddings = self.integers()
         coded = [in_coded_order(torch.from_numpy(symbols)).numpy() for symbols in embeddings]
-        sections = [self._shared_rate, *self._own_rates, *self._embedding_rates]
-        for section, symbols in zip(sections, [shared, *own, *coded], strict=True):
+        for section, symbols in self._counted(shared, own, coded):
             section.fit(symbols)
 
     def _bits_of(self, as_coded: Callable[[Tensor], Tensor]) -> Tensor:
         """Bits of the symbols, each of which ``as_coded`` changes first."""
         shared, own, embeddings = self._symbols()
-        sections = [self._shared_rate, *self._own_rates, *self._embedding_rates]
         ordered = [in_coded_order(as_coded(symbols)) for symbols in embeddings]
-        symbols_of_sections = [*(as_coded(symbols) for symbols in (shared, *own)), *ordered]
-        bits = [section.bits(symbols) for section, symbols in zip(sections, symbols_of_sections, strict=True)]
-        return torch.stack(bits).sum()
+        sections = self._counted(as_coded(shared), [as_coded(symbols) for symbols in own], ordered)
+        bits = [section.bits(symbols) for section, symbols in sections]
+        return torch.stack(bits).sum() if bits else torch.zeros((), device=self.log_steps.device)
+
+    def _counted(self, shared: S, own: Sequence[S], embeddings: Sequence[S]) -> list[tuple[SectionRate, S]]:
+        """The sections that are counted, with what of the symbols is in them."""
+        sections = [(self._shared_rate, shared)] if self._counts_shared else []
+        for chunk_idx in self._counted_chunks:
+            sections.append((self._own_rates[chunk_idx], own[chunk_idx]))
+            if embeddings:
+                sections.append((self._embedding_rates[chunk_idx], embeddings[chunk_idx]))
+        return sections
 
     def _symbols(self) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """Symbols before rounding: shared (K,), per chunk own (S - K,), per chunk embeddings (T, C, h, w)."""

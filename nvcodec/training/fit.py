@@ -16,12 +16,14 @@ from nvcodec.decoder.precision import reduced_precision
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.course import Course, StepCourse
 from nvcodec.training.losses import Loss, distortion
+from nvcodec.training.processes import ALONE, Processes
 from nvcodec.training.rate_term import RateTerm
 from nvcodec.training.recipe import Recipe
 from nvcodec.training.schedule import learning_rate_multiplier
 from nvcodec.training.steering import RateGoal
 from nvcodec.training.subnormals import subnormals_as_zero
 from nvcodec.training.window_model import WindowModel
+from nvcodec.video.format import VideoFormat
 
 LOSS_MEMORY = 0.9
 # Of frames whose gradients are computed together: enough for a CPU to be busy, few enough for its memory.
@@ -92,6 +94,7 @@ def fit(
     generator: torch.Generator,
     goal: RateGoal | None = None,
     course: Course | None = None,
+    processes: Processes = ALONE,
     on_progress: Callable[[FitProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> None:
@@ -106,6 +109,8 @@ def fit(
         generator: shuffles the frames (on the CPU, so that the order does not depend on the device).
         goal: what the rate should come to; needed where the recipe has a rate.
         course: how far the training is at which iteration; None: so many iterations as the recipe's epochs have.
+        processes: that train together; the first one's course and ``should_stop`` are everybody's. Afterwards all have
+            the whole model.
         on_progress: called after every iteration.
         should_stop: asked after every iteration; training ends early, in a usable state, once it is true.
     """
@@ -118,17 +123,26 @@ def fit(
     iterations = recipe.num_iterations(chunk_lengths)
     course = course or StepCourse(recipe.num_epochs(chunk_lengths) * iterations)
     batches = [_batches(len(chunk), recipe.batch_size, iterations, generator) for chunk in chunks]
-    joint_groups = _joint_groups(model, chunks, recipe.batch_size)
+    joint_groups = _joint_groups(model, chunks, recipe.batch_size, processes.chunks_of(len(chunks)))
     mse_sum, mse_count = torch.zeros((), device=model.device), 0
     sum_of_weights = sum(chunk_lengths) / max(chunk_lengths)
     frame_loss = torch.zeros((), device=model.device)
     rate: RateTerm | None = None
     start = time.monotonic()
-    done, fraction = 0, 0.0
-    while fraction < 1:
+    done, fraction, wants_stop, is_stopped = 0, 0.0, False, False
+    while fraction < 1 and not is_stopped:
         if recipe.rate is not None and goal is not None and rate is None and fraction >= recipe.rate.start:
-            iterations_left = course.iterations_left(done)
-            rate = RateTerm(model, chunks, recipe.rate, goal, distortion=frame_loss, num_iterations=iterations_left)
+            iterations_left = processes.first_says(course.iterations_left(done), model.device)
+            _take_from_owners(model, processes)
+            rate = RateTerm(
+                model,
+                chunks,
+                recipe.rate,
+                goal,
+                distortion=frame_loss,
+                num_iterations=iterations_left,
+                processes=processes,
+            )
             _replace_inputs(optimizer, rate.parameter_groups(recipe.learning_rate))
         speed = learning_rate_multiplier(fraction, recipe.warmup_ratio)
         if rate is not None:
@@ -136,19 +150,25 @@ def fit(
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * speed
         optimizer.zero_grad()
-        losses = torch.zeros((), device=model.device)
+        losses, errors_sum = torch.zeros((), device=model.device), torch.zeros((), device=model.device)
+        drawn = [next(of_chunk) for of_chunk in batches]
         for together in joint_groups:
-            of_group = {chunk_idx: next(batches[chunk_idx]).to(model.device) for chunk_idx in together}
+            of_group = {chunk_idx: drawn[chunk_idx].to(model.device) for chunk_idx in together}
             loss, errors = joint_loss(model, chunks, of_group, recipe)
-            losses = losses + loss.detach()
+            losses, errors_sum = losses + loss.detach(), errors_sum + errors.sum()
             loss.backward()  # type: ignore[no-untyped-call]
-            mse_sum, mse_count = mse_sum + errors.sum(), mse_count + len(together)
         if rate is not None:
             rate.loss().backward()  # type: ignore[no-untyped-call]
-        _step(optimizer, model.vectors(), relative_rates)
-        frame_loss = torch.lerp(losses / sum_of_weights, frame_loss, LOSS_MEMORY if done else 0.0)
         done += 1
         fraction = course.fraction(done)
+        if processes.count > 1:
+            common = [model.shared, *(rate.common() if rate is not None else [])]
+            decided = torch.tensor([fraction, float(wants_stop)], device=model.device) * processes.is_first
+            processes.add_up([*_gradients(common), losses, errors_sum, decided])
+            fraction, is_stopped = decided[0].item(), bool(decided[1])
+        mse_sum, mse_count = mse_sum + errors_sum, mse_count + len(chunks)
+        _step(optimizer, model.vectors(), relative_rates)
+        frame_loss = torch.lerp(losses / sum_of_weights, frame_loss, LOSS_MEMORY if done > 1 else 0.0)
         elapsed = time.monotonic() - start
         on_progress(
             FitProgress(
@@ -162,13 +182,14 @@ def fit(
         )
         if done % iterations == 0:
             mse_sum, mse_count = torch.zeros((), device=model.device), 0
-        if should_stop():
-            return
+        wants_stop = should_stop()
+        is_stopped = is_stopped or (wants_stop and processes.count == 1)
+    _take_from_owners(model, processes)
 
 
 def seconds_per_epoch(model: WindowModel, chunks: Sequence[ChunkFrames], recipe: Recipe) -> float:
     """Measure a batch of the first chunks (after one to warm up), changing nothing, and extrapolate to an epoch."""
-    joint_groups = _joint_groups(model, chunks, recipe.batch_size)
+    joint_groups = _joint_groups(model, chunks, recipe.batch_size, range(len(chunks)))
     first = {idx: torch.arange(recipe.batch_size, device=model.device) % len(chunks[idx]) for idx in joint_groups[0]}
     elapsed = 0.0
     for _ in range(2):
@@ -179,13 +200,36 @@ def seconds_per_epoch(model: WindowModel, chunks: Sequence[ChunkFrames], recipe:
     return elapsed * recipe.num_iterations([len(chunk) for chunk in chunks]) * len(joint_groups)
 
 
-def _joint_groups(model: WindowModel, chunks: Sequence[ChunkFrames], batch_size: int) -> list[list[int]]:
-    """Chunks by index, together where one run of the network does for them: all have the same parameters."""
-    size = 1
-    if bool(model.mask.all()):
-        size = max(1, MOST_PIXELS // (batch_size * chunks[0].format.width * chunks[0].format.height))
-    indices = list(range(len(chunks)))
-    return [indices[start : start + size] for start in range(0, len(chunks), size)]
+def chunks_at_once(video_format: VideoFormat, batch_size: int, num_chunks: int, *, shares_all: bool) -> int:
+    """Of how many chunks, of so many, one run of the network does: those that have the same parameters."""
+    if not shares_all:
+        return 1
+    return min(num_chunks, max(1, MOST_PIXELS // (batch_size * video_format.width * video_format.height)))
+
+
+def _joint_groups(
+    model: WindowModel, chunks: Sequence[ChunkFrames], batch_size: int, indices: range
+) -> list[list[int]]:
+    """Chunks of these indices, together where one run of the network does for them: all have the same parameters."""
+    shares_all = bool(model.mask.all())
+    size = chunks_at_once(chunks[0].format, batch_size, len(chunks), shares_all=shares_all)
+    return [list(indices[start : start + size]) for start in range(0, len(indices), size)]
+
+
+def _gradients(parameters: Sequence[Tensor]) -> list[Tensor]:
+    """Their gradients, zeros where there are none."""
+    for parameter in parameters:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    return [parameter.grad for parameter in parameters if parameter.grad is not None]
+
+
+def _take_from_owners(model: WindowModel, processes: Processes) -> None:
+    """Bring together what each process has trained of its chunks."""
+    processes.take_from_owners(model.own)
+    processes.take_from_owners(model.free_embeddings if model.coding is None else model.coding.embeddings)
+    for values in zip(*(encoder.parameters() for encoder in model.encoders), strict=True):
+        processes.take_from_owners(values)
 
 
 def _replace_inputs(optimizer: torch.optim.Optimizer, groups: Sequence[dict[str, Any]]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from nvcodec.training.chunk_frames import ChunkFrames
+from nvcodec.training.processes import Processes
 from nvcodec.training.recipe import RateRecipe
 from nvcodec.training.steering import RateGoal, Steering
 from nvcodec.training.window_model import WindowModel
@@ -34,6 +35,7 @@ class RateTerm:
         *,
         distortion: Tensor,
         num_iterations: int,
+        processes: Processes,
     ) -> None:
         """Begin to quantise.
 
@@ -44,10 +46,13 @@ class RateTerm:
             goal: what the rate should come to.
             distortion: of a frame as it is now, a scalar.
             num_iterations: how many there are going to be from here on.
+            processes: that train together. Each counts the bits of its chunks, the first those of what is shared.
         """
         self._coding = model.begin_coding(chunks, recipe.initial_step)
         if goal.lmbda is None and num_iterations < FEW_ITERATIONS:
             self._coding.scale_steps(goal.bits - goal.fixed_bits)
+        self._coding.count_only(processes.chunks_of(len(chunks)), shared=processes.is_first)
+        self._processes = processes
         self._recipe = recipe
         self._num_begun = 0
         video_format, lengths = chunks[0].format, [len(chunk) for chunk in chunks]
@@ -70,6 +75,10 @@ class RateTerm:
         steps = {"params": self._coding.steps(), "peak": self._recipe.step_learning_rate}
         return [embeddings, steps] if self._coding.embeddings else [steps]
 
+    def common(self) -> list[Tensor]:
+        """What is learned of all chunks together beside the shared parameters."""
+        return self._coding.steps()
+
     def begin_iteration(self, fraction: float, speed: float) -> None:
         """Prepare an iteration: the steps, the tables, and lmbda.
 
@@ -83,7 +92,9 @@ class RateTerm:
         elif self._num_begun % REFIT_INTERVAL == 0:
             self._coding.refit()
         if is_fixing or self._num_begun % MEASURING_INTERVAL == 0:
-            self._steering.measure(self._coding.rounded_bits())
+            bits = self._coding.rounded_bits()
+            self._processes.add_up([bits])
+            self._steering.measure(bits)
         self._steering.update(speed)
         self._num_begun += 1
 

@@ -7,6 +7,7 @@ import os
 import re
 import resource
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -224,3 +225,25 @@ def test_a_full_device_as_standard_output_is_one_line(nvst: Path) -> None:
     assert result.returncode == 1
     assert result.stderr.decode().startswith("nvdec: standard output: cannot be written: ")
     assert result.stderr.count(b"\n") == 1
+
+
+def test_two_processes_encode_together(tmp_path: Path, source: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    arguments = ("--preset", "draft", "--epochs", "2", "--chunk", "3", "--kappa", "0.5", "--params", "20k")
+    line = encodes.command_line("nvenc", source, "-o", tmp_path / "a.nvst", *arguments)
+    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    processes = [
+        subprocess.Popen(
+            line, env={**encodes.environment(), **group, "RANK": rank, "LOCAL_RANK": rank}, stderr=subprocess.PIPE
+        )
+        for rank in ("0", "1")
+    ]
+    messages = [process.communicate(timeout=120)[1].decode() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], messages
+    assert "window 1: written and verified" in messages[0]
+    assert messages[1] == ""
+    with NvstReader(tmp_path / "a.nvst") as reader:
+        reader.verify()
+        assert reader.is_complete

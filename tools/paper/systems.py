@@ -17,6 +17,7 @@ from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.window_encoding import WindowJob, choose_mask, train
 from nvcodec.sharing.selection import select_mask
 from nvcodec.training.fit import FitProgress, fit
+from nvcodec.training.processes import ALONE
 from nvcodec.training.window_model import WindowModel
 from tools.paper.trials import System, Trial
 
@@ -29,7 +30,7 @@ FINE_TUNING = 1 / 3
 def share(job: WindowJob, trial: Trial, config: EncoderConfig) -> None:
     """Choose what the chunks of a window share."""
     if trial.system not in SCORES:
-        choose_mask(job, config)
+        choose_mask(job, config, ALONE)
     elif len(job.chunks) > 1:
         scores = SCORES[trial.system](job, config)
         mask = select_mask(scores, job.spec, trial.kappa, job.granularity, config.threshold)
@@ -43,7 +44,7 @@ def random_scores(job: WindowJob, config: EncoderConfig) -> Scores:
 
 def random_scores_in_layers(job: WindowJob, config: EncoderConfig) -> Scores:
     """Any parameters, but as many of each tensor as have the least Fisher information."""
-    choose_mask(job, config)
+    choose_mask(job, config, ALONE)
     mask, generator = job.model.mask.cpu().numpy(), np.random.default_rng(config.seed + job.window_idx)
     for tensor in job.spec.layout:
         generator.shuffle(mask[tensor.offset : tensor.offset + tensor.size])
@@ -80,7 +81,7 @@ def _after_an_epoch(job: WindowJob, config: EncoderConfig) -> Tensor:
 
 def train_jointly(job: WindowJob, config: EncoderConfig, stream: StreamHeader, on_progress: Progress) -> None:
     """The product's training."""
-    train(job, config, stream, on_progress, lambda: False)
+    train(job, config, stream, ALONE, on_progress)
 
 
 def train_in_order(job: WindowJob, config: EncoderConfig, stream: StreamHeader, on_progress: Progress) -> None:

@@ -19,7 +19,7 @@ from tools.rd.points import Encoding
 
 @dataclass(frozen=True)
 class OurPoint:
-    """A size, by bits per pixel, with all that makes its curve.
+    """A size, by bits per pixel, with all that makes its curve; without epochs, those of the preset.
 
     No box holds audio, subtitles or attachments in this draft of the format: the file's bytes are the video's.
     """
@@ -27,7 +27,7 @@ class OurPoint:
     backbone: Backbone
     kappa: float | None
     preset: str
-    epochs: int
+    epochs: int | None
     seed: int
     interval: int
     bpp: float
@@ -35,9 +35,9 @@ class OurPoint:
     @property
     def codec(self) -> str:
         """All that the points of a curve have in common but the chunks."""
-        name = f"nvcodec-{self.backbone.name.lower()}-{self.preset}-{self.epochs}epochs"
+        epochs = "" if self.epochs is None else f"-{self.epochs}epochs"
         kappa = "auto" if self.kappa is None else f"{self.kappa:g}"
-        return f"{name}-kappa-{kappa}-seed{self.seed}"
+        return f"nvcodec-{self.backbone.name.lower()}-{self.preset}{epochs}-kappa-{kappa}-seed{self.seed}"
 
     @property
     def setting(self) -> str:

@@ -27,7 +27,7 @@ class BenchSet:
         interval: frames of our chunks and between the others' keyframes.
         crfs: constant rate factors of each library.
         backbones, kappas, seeds: of our encodes, in every combination; κ None is chosen by the encoder.
-        preset, epochs: of our encodes.
+        trainings: presets of our encodes and their epochs, None for those of the preset.
         bpps: bits per pixel that our encodes aim at.
         min_encode_s: seconds that each of our encodes is meant to take at least.
     """
@@ -41,8 +41,7 @@ class BenchSet:
     backbones: tuple[Backbone, ...]
     kappas: tuple[float | None, ...]
     seeds: tuple[int, ...]
-    preset: str
-    epochs: int
+    trainings: tuple[tuple[str, int | None], ...]
     bpps: tuple[float, ...]
     min_encode_s: float
     cropped_height: int | None = None
@@ -58,7 +57,8 @@ class BenchSet:
         ]
         if OURS in codecs:
             points += [
-                OurPoint(backbone, kappa, self.preset, self.epochs, seed, self.interval, bpp)
+                OurPoint(backbone, kappa, preset, epochs, seed, self.interval, bpp)
+                for preset, epochs in self.trainings
                 for backbone in self.backbones
                 for seed in self.seeds
                 for kappa in self.kappas
@@ -80,8 +80,7 @@ SETS: Mapping[str, BenchSet] = MappingProxyType(
             backbones=(Backbone.VAST,),
             kappas=(None, 0.0, 0.5),
             seeds=(0,),
-            preset="fast",
-            epochs=200,
+            trainings=(("fast", 200),),
             bpps=(0.03, 0.06, 0.12),
             min_encode_s=180,
         ),
@@ -96,8 +95,7 @@ SETS: Mapping[str, BenchSet] = MappingProxyType(
             backbones=(Backbone.VAST,),
             kappas=(None,),
             seeds=(0,),
-            preset="fast",
-            epochs=60,
+            trainings=(("fast", 60),),
             bpps=(0.03,),
             min_encode_s=0,
         ),
@@ -113,10 +111,24 @@ SETS: Mapping[str, BenchSet] = MappingProxyType(
             backbones=(Backbone.VAST,),
             kappas=(None,),
             seeds=(0,),
-            preset="fast",
-            epochs=60,
+            trainings=(("fast", 60),),
             bpps=(0.0125, 0.025, 0.05, 0.1),
             min_encode_s=600,
+        ),
+        # What the presets take and give, at a size at which all of them can be run.
+        "presets": BenchSet(
+            num_clips=1,
+            max_width=160,
+            max_height=90,
+            num_frames=48,
+            interval=12,
+            crfs={"libx264": (24, 30, 36, 42), "libx265": (24, 30, 36, 42), "libsvtav1": (38, 46, 54, 62)},
+            backbones=(Backbone.VAST,),
+            kappas=(None,),
+            seeds=(0,),
+            trainings=(("draft", None), ("fast", None), ("medium", None), ("slow", None), ("placebo", None)),
+            bpps=(0.06, 0.12, 0.24),
+            min_encode_s=0,
         ),
         "full": BenchSet(
             num_clips=None,
@@ -132,8 +144,7 @@ SETS: Mapping[str, BenchSet] = MappingProxyType(
             backbones=(Backbone.VAST, Backbone.HNERV, Backbone.NERV, Backbone.ENERV),
             kappas=(None, 0.0, 0.5),
             seeds=(0, 1),
-            preset="medium",
-            epochs=300,
+            trainings=(("medium", 300),),
             bpps=(0.02, 0.04, 0.08, 0.16),
             min_encode_s=180,
         ),

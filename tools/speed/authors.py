@@ -45,13 +45,12 @@ class AuthorsHNeRV:
         decoder: their ``HNeRVDecoder`` of it.
     """
 
-    def __init__(self, folder: Path, spec: NetworkSpec, num_frames: int) -> None:
+    def __init__(self, folder: Path, spec: NetworkSpec) -> None:
         """Build it by the formula of their ``train_nerv_all.py``.
 
         Args:
             folder: with their ``model_all.py``.
             spec: of our HNeRV by their design, whose parameters theirs has, too.
-            num_frames: that are embedded.
         """
         code = _load(folder / "model_all.py")
         strides = [stage.stride for stage in spec.stages]

@@ -1,0 +1,77 @@
+"""The encode in processes that help to train, and write nothing."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from nvcodec.bitstream import StreamHeader
+from nvcodec.decoder.device import resolve_device
+from nvcodec.encoder.config import EncoderConfig
+from nvcodec.encoder.memory import window_plan
+from nvcodec.encoder.time_budget import BY_EFFORT
+from nvcodec.encoder.window_encoding import choose_mask, prepare_window, train
+from nvcodec.prefetch import Prefetch
+from nvcodec.sharing.windows import iter_windows
+from nvcodec.training.processes import Processes
+from nvcodec.video.source import VideoSource, open_source
+
+NOTHING_TO_DO = -1
+"""Said instead of the number of windows that are taken over, where the file is complete."""
+
+
+def train_along(source: str | Path | VideoSource, config: EncoderConfig, processes: Processes) -> None:
+    """Train what the first process, in ``encode``, encodes: the same source with the same settings.
+
+    Args:
+        source: path of the video, or an opened source; each process reads its own.
+        config: settings.
+        processes: that train together, of which this is not the first.
+
+    Raises:
+        ConfigError: a setting is out of range.
+        InputError: the source cannot be read.
+        DeviceError: the device is missing or its memory is too small.
+    """
+    config.validate()
+    device = resolve_device(config.device)
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    video = source if isinstance(source, VideoSource) else open_source(source)
+    with video:
+        if config.max_time_s is not None:
+            config = hear_preset(config, processes, device)
+        num_taken_over = processes.first_says(0, device)
+        if num_taken_over == NOTHING_TO_DO:
+            return
+        header = StreamHeader(video.format, video.time_base, video.num_frames or 0)
+        is_closing = threading.Event()
+        frames = itertools.takewhile(lambda frame: not is_closing.is_set(), video)
+        with Prefetch(iter_windows(frames, window_plan(config, video)), is_closing) as windows:
+            first_frame = sum(len(window.frames) for _, window in zip(range(num_taken_over), windows, strict=False))
+            for window_idx in itertools.count(num_taken_over):
+                if not processes.first_says(0, device):
+                    return
+                window = next(windows, None)
+                if window is None:
+                    return
+                job = prepare_window(window, window_idx, first_frame, header, config, device)
+                first_frame += len(window.frames)
+                del window
+                choose_mask(job, config, processes)
+                train(job, config, header, processes)
+
+
+def say_preset(config: EncoderConfig, processes: Processes, device: torch.device) -> None:
+    """Tell the others, as the first, the preset that suits the time."""
+    processes.first_says(BY_EFFORT.index(config.preset) if config.preset in BY_EFFORT else len(BY_EFFORT), device)
+
+
+def hear_preset(config: EncoderConfig, processes: Processes, device: torch.device) -> EncoderConfig:
+    """The settings with the preset that the first process tells; one that has no place there was named by the user."""
+    said = processes.first_says(0, device)
+    return config if said == len(BY_EFFORT) else replace(config, preset=BY_EFFORT[said])

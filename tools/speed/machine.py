@@ -1,0 +1,35 @@
+"""The machine: its name, and how fast it multiplies and copies."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from tools.speed.timing import median_seconds
+
+SIDE = 2048
+COPIED_BYTES = 256 << 20
+
+
+def describe_machine() -> str:
+    """Processor and number of cores, or the GPU."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    cpus = Path("/proc/cpuinfo")
+    names = [line.split(":")[1].strip() for line in cpus.read_text().splitlines() if line.startswith("model name")]
+    return f"{names[0] if names else 'CPU'}, {os.cpu_count()} cores"
+
+
+def peak_flops(dtype: torch.dtype, device: torch.device) -> float:
+    """Floating-point operations per second of a matrix product of 2048 x 2048."""
+    a, b = (torch.randn(SIDE, SIDE, device=device).to(dtype) for _ in range(2))
+    return 2 * SIDE**3 / median_seconds(lambda: a @ b, 7, device)
+
+
+def copy_bandwidth(device: torch.device) -> float:
+    """Bytes per second of a copy, read and written."""
+    source = torch.zeros(COPIED_BYTES, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    return 2 * COPIED_BYTES / median_seconds(lambda: target.copy_(source), 7, device)
