@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ from nvcodec.decoder.device import describe_device, memory_errors_reported, reso
 from nvcodec.decoder.reconstruction import ChunkReconstructor
 from nvcodec.errors import ConfigError, MalformedError
 from nvcodec.prefetch import Prefetch
+from nvcodec.video.format import VideoFormat
+from nvcodec.video.frame import Frame
 from nvcodec.video.selection import Selection
 from nvcodec.video.sink import FrameSink, HashSink, open_sink
 
@@ -123,20 +125,19 @@ def decode(
         sink: FrameSink | None = None
         hasher = HashSink() if md5 else None
         num_done = 0
-        with memory_errors_reported("reconstruction"), Prefetch(chunks) as loaded:
-            for wanted in loaded:
+        decoded = _decoded_frames(chunks, header.format, torch_device, fast)
+        with memory_errors_reported("reconstruction"), Prefetch(decoded) as frames:
+            for frame in frames:
                 if target is not None and sink is None and chunks.average_rate is not None:
                     sink = open_sink(target, header.format, header.time_base, chunks.average_rate, overwrite=overwrite)
                     stack.enter_context(sink)
-                reconstructor = ChunkReconstructor(wanted.window, wanted.chunk, header.format, torch_device, fast=fast)
-                for frame in reconstructor.frames(wanted.frame_idx):
-                    if sink is not None:
-                        sink.write(frame)
-                    if hasher is not None:
-                        hasher.write(frame)
-                    num_done += 1
-                    if progress is not None:
-                        progress(DecodeProgress(num_done, chunks.num_frames, num_done / (time.monotonic() - start)))
+                if sink is not None:
+                    sink.write(frame)
+                if hasher is not None:
+                    hasher.write(frame)
+                num_done += 1
+                if progress is not None:
+                    progress(DecodeProgress(num_done, chunks.num_frames, num_done / (time.monotonic() - start)))
         if not num_done:
             reason = f"the selection holds none of the file's {reader.num_frames} frames"
             raise ConfigError(reason, source_name(source))
@@ -151,6 +152,16 @@ def decode(
             warnings=tuple(sink.warnings) if sink is not None else (),
             missing=tuple(reader.missing) if isinstance(reader, RecoveryReader) else (),
         )
+
+
+def _decoded_frames(
+    chunks: StoredChunks | StreamedChunks, video_format: VideoFormat, device: torch.device, fast: bool
+) -> Iterator[Frame]:
+    """All wanted frames. A chunk is read while the one before is decoded, a frame decoded while the last is written."""
+    with Prefetch(chunks) as loaded:
+        for wanted in loaded:
+            reconstructor = ChunkReconstructor(wanted.window, wanted.chunk, video_format, device, fast=fast)
+            yield from reconstructor.frames(wanted.frame_idx)
 
 
 def _open_stored(source: Readable, limits: Limits, recover: bool) -> NvstReader | RecoveryReader:
