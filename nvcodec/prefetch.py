@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -60,12 +60,14 @@ class Prefetch(Iterator[T], Generic[T]):
 
     def _make(self, items: Iterable[T]) -> None:
         iterator = iter(items)
-        while self._wanted.get():
-            try:
+        try:
+            while self._wanted.get():
                 self._made.put(next(iterator))
-            except BaseException as error:
-                self._made.put(_Raised(error))
-                return
+        except BaseException as error:
+            self._made.put(_Raised(error))
+        finally:
+            if isinstance(iterator, Generator):
+                iterator.close()
 
 
 class _Raised:

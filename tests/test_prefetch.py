@@ -74,3 +74,25 @@ def test_an_item_that_was_taken_is_not_held() -> None:
         next(items)
         gc.collect()
         assert first() is None
+
+
+def test_a_generator_that_is_not_needed_to_its_end_is_closed_with_what_it_holds() -> None:
+    closed = threading.Event()
+
+    def inner() -> Iterator[int]:
+        try:
+            yield from range(100)
+        finally:
+            closed.set()
+
+    def outer() -> Iterator[int]:
+        with Prefetch(inner()) as items:
+            yield from items
+
+    before = threading.active_count()
+    made = outer()
+    with pytest.raises(KeyError), Prefetch(made) as items:
+        next(items)
+        raise KeyError
+    assert closed.is_set()
+    assert threading.active_count() == before

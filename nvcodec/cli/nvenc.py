@@ -145,7 +145,7 @@ def main(
     there, and from what a killed encode left.
 
     Under torchrun several processes, or GPUs, train the chunks of a window together: torchrun --nproc-per-node 2
-    --no-python nvenc ...
+    --no-python nvenc ... --threads 1
     """
     if resume and overwrite:
         raise click.UsageError("--resume and -y exclude each other: one keeps what is there, the other does not.")
@@ -170,24 +170,30 @@ def main(
     )
     config.validate()
     keep_freed_memory()
-    video = open_source(source, frames=frames, start_s=start, end_s=end, scale=scale, strict=strict)
-    with joined() as processes, video, _stop_on_interrupt() as stop, _display(as_json, quiet, verbose) as display:
+    with joined(device) as processes:
+        if processes.count > 1 and source == "-":
+            raise click.UsageError("standard input is there for one process only; give a file")
+        video = open_source(source, frames=frames, start_s=start, end_s=end, scale=scale, strict=strict)
         if not processes.is_first:
-            train_along(video, config, processes)
+            # The first one decides when to stop.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            with video:
+                train_along(video, config, processes)
             return
-        result = encode(
-            video,
-            output,
-            config,
-            progress=display.update,
-            should_stop=stop.is_set,
-            overwrite=overwrite,
-            resume=resume,
-            recon=recon,
-            faststart=faststart,
-            processes=processes,
-        )
-        display.finish(result)
+        with video, _stop_on_interrupt() as stop, _display(as_json, quiet, verbose) as display:
+            result = encode(
+                video,
+                output,
+                config,
+                progress=display.update,
+                should_stop=stop.is_set,
+                overwrite=overwrite,
+                resume=resume,
+                recon=recon,
+                faststart=faststart,
+                processes=processes,
+            )
+            display.finish(result)
     if not quiet:
         for warning in result.warnings:
             click.echo(f"nvenc: warning: {warning}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -178,7 +179,13 @@ def _open_stored(source: Readable, limits: Limits, recover: bool) -> NvstReader 
 def _as_stream(source: Readable) -> BinaryIO | None:
     """The source as what can only be read from front to back, None if it can be searched."""
     if isinstance(source, (str, os.PathLike)):
-        return sys.stdin.buffer if os.fspath(source) == STANDARD_INPUT else None
+        if os.fspath(source) != STANDARD_INPUT:
+            return None
+        try:
+            # Not sys.stdin, which the interpreter wants to close at its end even while a thread waits for what it gives.
+            return open(sys.stdin.fileno(), "rb", closefd=False)
+        except io.UnsupportedOperation:
+            return sys.stdin.buffer
     if isinstance(source, (bytes, bytearray, memoryview)):
         return None
     # Text files have an encoding.

@@ -17,7 +17,7 @@ def is_bfloat16_fast(device: torch.device) -> bool:
 
 
 def reduced_precision(device: torch.device, *, is_wanted: bool) -> AbstractContextManager[object]:
-    """Let a device that is faster with bfloat16 use it within, for the networks' layers but the head.
+    """Let a device that is faster with bfloat16 use it within, for the networks' stages.
 
     Parameters, their gradients, outputs and the loss stay float32. Files are as good (results/rd/README.md).
 

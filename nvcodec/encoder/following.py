@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import threading
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +12,9 @@ import torch
 from nvcodec.bitstream import StreamHeader
 from nvcodec.decoder.device import resolve_device
 from nvcodec.encoder.config import EncoderConfig
-from nvcodec.encoder.memory import window_plan
+from nvcodec.encoder.memory import windows_ahead
 from nvcodec.encoder.time_budget import BY_EFFORT
-from nvcodec.encoder.window_encoding import choose_mask, prepare_window, train
-from nvcodec.prefetch import Prefetch
-from nvcodec.sharing.windows import iter_windows
+from nvcodec.encoder.window_encoding import WindowFrames, choose_mask, prepare_window, train
 from nvcodec.training.processes import Processes
 from nvcodec.video.source import VideoSource, open_source
 
@@ -41,29 +39,27 @@ def train_along(source: str | Path | VideoSource, config: EncoderConfig, process
     device = resolve_device(config.device)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    video = source if isinstance(source, VideoSource) else open_source(source)
-    with video:
+    with ExitStack() as stack:
+        video = source if isinstance(source, VideoSource) else stack.enter_context(open_source(source))
         if config.max_time_s is not None:
             config = hear_preset(config, processes, device)
         num_taken_over = processes.first_says(0, device)
         if num_taken_over == NOTHING_TO_DO:
             return
         header = StreamHeader(video.format, video.time_base, video.num_frames or 0)
-        is_closing = threading.Event()
-        frames = itertools.takewhile(lambda frame: not is_closing.is_set(), video)
-        with Prefetch(iter_windows(frames, window_plan(config, video)), is_closing) as windows:
-            first_frame = sum(len(window.frames) for _, window in zip(range(num_taken_over), windows, strict=False))
-            for window_idx in itertools.count(num_taken_over):
-                if not processes.first_says(0, device):
-                    return
-                window = next(windows, None)
-                if window is None:
-                    return
-                job = prepare_window(window, window_idx, first_frame, header, config, device)
-                first_frame += len(window.frames)
-                del window
-                choose_mask(job, config, processes)
-                train(job, config, header, processes)
+        windows = stack.enter_context(windows_ahead(config, video))
+        first_frame = sum(len(window.frames) for _, window in zip(range(num_taken_over), windows, strict=False))
+        for window_idx in itertools.count(num_taken_over):
+            window = next(windows, None) if processes.first_says(0, device) else None
+            if window is None:
+                return
+            frames = WindowFrames.of(window, video.format, device)
+            del window
+            job = prepare_window(frames, window_idx, first_frame, header, config, device)
+            choose_mask(job, config, processes)
+            train(job, config, header, processes)
+            first_frame += sum(job.chunk_lengths)
+            del frames, job
 
 
 def say_preset(config: EncoderConfig, processes: Processes, device: torch.device) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +13,8 @@ import numpy as np
 from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.errors import ConfigError
-from nvcodec.sharing.windows import WindowPlan
+from nvcodec.prefetch import Prefetch
+from nvcodec.sharing.windows import Window, WindowPlan, iter_windows
 from nvcodec.training.fit import chunks_at_once
 from nvcodec.video.format import VideoFormat
 from nvcodec.video.source import VideoSource
@@ -85,6 +88,17 @@ def window_plan(config: EncoderConfig, video: VideoSource) -> WindowPlan:
     return WindowPlan(
         chunk_frames=min(chunk_frames, max_frames), max_frames=max_frames, fixed_chunks=config.fixed_chunks
     )
+
+
+def windows_ahead(config: EncoderConfig, video: VideoSource) -> Prefetch[Window]:
+    """The windows of a video, each read while the one before is encoded; to be used as a context.
+
+    Raises:
+        ConfigError: a single frame does not fit into the memory.
+    """
+    is_closing = threading.Event()
+    frames = itertools.takewhile(lambda frame: not is_closing.is_set(), video)
+    return Prefetch(iter_windows(frames, window_plan(config, video)), is_closing)
 
 
 def _frame_bytes(video_format: VideoFormat) -> int:

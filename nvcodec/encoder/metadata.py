@@ -35,12 +35,17 @@ def require_same_metadata(recorded: Mapping[str, str], config: EncoderConfig, na
     encoder = file_metadata(config)["encoder"]
     if recorded.get("encoder") != encoder:
         raise ConfigError(f"{name} was begun by {recorded.get('encoder', 'something else')}, not {encoder}", "version")
-    then = dict(setting.partition("=")[::2] for setting in recorded.get("settings", "").split())
+    then = recorded_settings(recorded)
     now = _settings(config)
     for setting in {**now, **then}:
         if then.get(setting) != now.get(setting):
             was, is_now = then.get(setting, "the preset's"), now.get(setting, "the preset's")
             raise ConfigError(f"{name} was begun with {was}, not {is_now}", setting)
+
+
+def recorded_settings(recorded: Mapping[str, str]) -> dict[str, str]:
+    """The settings in a file's metadata, by name."""
+    return dict(setting.partition("=")[::2] for setting in recorded.get("settings", "").split())
 
 
 def _settings(config: EncoderConfig) -> dict[str, str]:

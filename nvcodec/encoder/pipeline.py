@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,14 +15,22 @@ from nvcodec.bitstream.front_index import add_front_index, write_without_indexes
 from nvcodec.decoder.device import describe_device, memory_errors_reported, resolve_device
 from nvcodec.encoder.config import AUTOMATIC, EncoderConfig
 from nvcodec.encoder.following import NOTHING_TO_DO, say_preset
-from nvcodec.encoder.memory import PeakMemory, peak_memory, window_plan
+from nvcodec.encoder.memory import PeakMemory, peak_memory, window_plan, windows_ahead
 from nvcodec.encoder.metadata import file_metadata
 from nvcodec.encoder.output import PartialFile, writing_reported
 from nvcodec.encoder.progress import EncodeProgress, EncodeResult, Stage, WindowReport
-from nvcodec.encoder.resume import Leftover, another_source, damage_reported, find_leftover, require_same_window
+from nvcodec.encoder.resume import (
+    Leftover,
+    another_source,
+    begun_preset,
+    damage_reported,
+    find_leftover,
+    require_same_window,
+)
 from nvcodec.encoder.time_budget import TimeBudget, suitable_preset
 from nvcodec.encoder.verification import measure_window, report_window, require_written
 from nvcodec.encoder.window_encoding import (
+    WindowFrames,
     WindowJob,
     choose_mask,
     epoch_seconds,
@@ -34,8 +40,7 @@ from nvcodec.encoder.window_encoding import (
     train,
 )
 from nvcodec.errors import ConfigError, OutputError
-from nvcodec.prefetch import Prefetch
-from nvcodec.sharing.windows import Window, iter_windows
+from nvcodec.sharing.windows import Window
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.fit import FitProgress
 from nvcodec.training.processes import ALONE, Processes
@@ -64,7 +69,8 @@ def encode(
     decoded again from the file before the next begins. Until the file is closed it has ``.part`` added to its name; if
     the encode fails or is broken off (``KeyboardInterrupt``) after whole windows, those are kept under the file's own
     name, as an unfinished file. A process that is killed leaves the ``.part``. Both can be resumed: on the same device
-    with as many threads, the file ends up with the bytes of an encode that nothing disturbed. Windows are taken over as
+    with as many threads, the file ends up with the bytes of an encode that nothing disturbed, if epochs decide.
+    Windows are taken over as
     they are, also one whose training ``should_stop`` ended.
 
     Args:
@@ -106,13 +112,15 @@ def encode(
     with ExitStack() as stack:
         video = source if isinstance(source, VideoSource) else stack.enter_context(open_source(source))
         _require_different_files(video.name, target, recon)
+        output = stack.enter_context(PartialFile(Path(target), overwrite=overwrite, resume=resume))
         budget = None
         if config.max_time_s is not None:
             budget = TimeBudget(config.max_time_s, video.about_frames, video.name)
             if config.preset == AUTOMATIC:
-                config = replace(config, preset=suitable_preset(config, video, window_plan(config, video), device))
+                begun = begun_preset(output) if resume else None
+                plan = window_plan(config, video)
+                config = replace(config, preset=begun or suitable_preset(config, video, plan, device, processes))
             say_preset(config, processes, device)
-        output = stack.enter_context(PartialFile(Path(target), overwrite=overwrite, resume=resume))
         header = StreamHeader(video.format, video.time_base, video.num_frames or 0)
         leftover = find_leftover(output, header, config) if resume else None
         if leftover is not None and leftover.is_complete and leftover.path == output.path:
@@ -169,9 +177,7 @@ class _EncodeSession:
     def run(self, leftover: Leftover | None) -> EncodeResult:
         """Take over what is left of an earlier encode, encode the windows behind it until the stop, close the file."""
         self._processes.first_says(0 if leftover is None else leftover.num_windows, self._device)
-        is_closing = threading.Event()
-        frames = itertools.takewhile(lambda frame: not is_closing.is_set(), self._video)
-        with Prefetch(iter_windows(frames, window_plan(self._config, self._video)), is_closing) as windows:
+        with windows_ahead(self._config, self._video) as windows:
             writer = self._begin() if leftover is None else self._take_over(leftover, windows)
             is_complete = self._encode_windows(writer, windows)
         with writing_reported(self._output.path):
@@ -201,6 +207,8 @@ class _EncodeSession:
                     report = measure_window(reader, window_idx, chunks, self._device, self._sink)
                 last_chunk = reader.windows[window_idx].chunks[-1]
                 self._add(report, Stage.TAKEN_OVER, last_chunk.offset + last_chunk.box_bytes)
+                # So that the next window's frames are not a third time in memory.
+                del window, chunks
             if self._frames_coded != reader.num_frames:
                 raise another_source(name, f"from frame {self._frames_coded} on")
             written = WrittenPart.of(reader)
@@ -235,8 +243,9 @@ class _EncodeSession:
         window = next(windows, None)
         if window is None:
             return None
-        window_idx = len(self._reports)
-        return prepare_window(window, window_idx, self._frames_coded, self._header, self._config, self._device)
+        frames = WindowFrames.of(window, self._header.format, self._device)
+        del window
+        return prepare_window(frames, len(self._reports), self._frames_coded, self._header, self._config, self._device)
 
     def _encode_window(self, writer: NvstWriter, windows: Iterator[Window]) -> bool:
         """Encode the next window; false if there is none."""
@@ -247,7 +256,7 @@ class _EncodeSession:
         return job is not None
 
     def _encode_job(self, writer: NvstWriter, job: WindowJob) -> None:
-        epoch_s = epoch_seconds(job, self._config)
+        epoch_s = epoch_seconds(job, self._config, self._processes)
         budget_s = self._budget_of(job, epoch_s)
         epochs = num_epochs(job, self._config) if budget_s is None else max(1, round(budget_s / epoch_s))
         seconds_left = self._rest_of_video(job, epochs * epoch_s)

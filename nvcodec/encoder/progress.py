@@ -105,7 +105,7 @@ class EncodeResult:
         bpp: all bits per pixel of the video.
         seconds: time taken; without that of earlier encodes.
         device: the device that trained, for people.
-        warnings: what was odd about the source.
+        warnings: what was odd about the source, and whether the encode took longer than it was to.
     """
 
     windows: tuple[WindowReport, ...]

@@ -10,7 +10,7 @@ from pathlib import Path
 from nvcodec.bitstream import NvstReader, StreamHeader, WindowEntry
 from nvcodec.bitstream.scan import FRONT_BYTES
 from nvcodec.encoder.config import EncoderConfig
-from nvcodec.encoder.metadata import require_same_metadata
+from nvcodec.encoder.metadata import recorded_settings, require_same_metadata
 from nvcodec.encoder.output import PartialFile
 from nvcodec.errors import BitstreamError, ConfigError, InputError, OutputError, TruncatedError
 from nvcodec.sharing.windows import Window
@@ -49,6 +49,18 @@ def find_leftover(output: PartialFile, header: StreamHeader, config: EncoderConf
     if kept is None or partial is None:
         return kept or partial
     return kept if kept.num_windows > partial.num_windows else partial
+
+
+def begun_preset(output: PartialFile) -> str | None:
+    """The preset that what is there was begun with; None if nothing is, or it cannot be told."""
+    for path in (output.path, output.partial_path):
+        try:
+            with NvstReader(path) as reader:
+                return recorded_settings(reader.metadata).get("preset")
+        except (BitstreamError, InputError):
+            # What is wrong with it is told where it is looked at as a whole.
+            continue
+    return None
 
 
 def require_same_window(entry: WindowEntry, window: Window, name: str) -> None:

@@ -16,6 +16,7 @@ from nvcodec.networks import build_network
 from nvcodec.sharing.windows import WindowPlan, split_evenly
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.fit import seconds_per_epoch
+from nvcodec.training.processes import ALONE, Processes
 from nvcodec.training.window_model import WindowModel
 from nvcodec.video.format import VideoFormat
 from nvcodec.video.frame import Frame
@@ -70,7 +71,9 @@ class TimeBudget:
         return time.monotonic() - self._start
 
 
-def suitable_preset(config: EncoderConfig, video: VideoSource, plan: WindowPlan, device: torch.device) -> str:
+def suitable_preset(
+    config: EncoderConfig, video: VideoSource, plan: WindowPlan, device: torch.device, processes: Processes = ALONE
+) -> str:
     """The preset of most effort that the time is enough for; the one of least effort if it is enough for none.
 
     Each is measured on a batch of noise until one takes too long.
@@ -82,7 +85,7 @@ def suitable_preset(config: EncoderConfig, video: VideoSource, plan: WindowPlan,
     chunks = _noise(video.format, split_evenly(num_frames, plan), device)
     best = BY_EFFORT[0]
     for name in BY_EFFORT[1:]:
-        seconds = num_windows * _training_seconds(replace(config, preset=name), video.format, chunks, device)
+        seconds = num_windows * _training_seconds(replace(config, preset=name), video.format, chunks, device, processes)
         if ENOUGH * seconds > config.max_time_s:
             break
         best = name
@@ -90,9 +93,13 @@ def suitable_preset(config: EncoderConfig, video: VideoSource, plan: WindowPlan,
 
 
 def _training_seconds(
-    config: EncoderConfig, video_format: VideoFormat, chunks: Sequence[ChunkFrames], device: torch.device
+    config: EncoderConfig,
+    video_format: VideoFormat,
+    chunks: Sequence[ChunkFrames],
+    device: torch.device,
+    processes: Processes,
 ) -> float:
-    """What a window takes whose chunks share as many parameters as they would, apart from a texture."""
+    """What a window takes without a texture whose chunks share all of a network of the size that they would have."""
     preset, lengths = config.resolved_preset(), [len(chunk) for chunk in chunks]
     spec = window_network(config, video_format, lengths, window_kappa(config, video_format, lengths))
     model = WindowModel(
@@ -103,7 +110,7 @@ def _training_seconds(
         encoder_width=preset.encoder_width,
     )
     model.share(torch.ones(spec.num_parameters, dtype=torch.bool))
-    return seconds_per_epoch(model, chunks, preset.recipe) * preset.recipe.num_epochs(lengths)
+    return seconds_per_epoch(model, chunks, preset.recipe, processes) * preset.recipe.num_epochs(lengths)
 
 
 def _noise(video_format: VideoFormat, lengths: Sequence[int], device: torch.device) -> list[ChunkFrames]:

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Self
 
 import numpy as np
 import torch
@@ -45,6 +46,35 @@ from nvcodec.training.losses import Loss, distortion
 from nvcodec.training.processes import Processes
 from nvcodec.training.steering import RateGoal
 from nvcodec.training.window_model import WindowModel
+from nvcodec.video.format import VideoFormat
+
+
+@dataclass(frozen=True)
+class WindowFrames:
+    """The frames of a window as training needs them; those of the source can go.
+
+    Attributes:
+        chunks: on the training device.
+        pts, durations: per chunk, (T,) times of the frames, in units of the source's time base.
+    """
+
+    chunks: tuple[ChunkFrames, ...]
+    pts: tuple[tuple[int, ...], ...]
+    durations: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, window: Window, video_format: VideoFormat, device: torch.device) -> Self:
+        """Bring them to the device."""
+        return cls(
+            tuple(ChunkFrames.of(frames, video_format, device) for frames in window.chunks),
+            tuple(tuple(frame.pts for frame in frames) for frames in window.chunks),
+            tuple(tuple(frame.duration for frame in frames) for frames in window.chunks),
+        )
+
+    @property
+    def chunk_lengths(self) -> tuple[int, ...]:
+        """Frames of each chunk."""
+        return tuple(len(chunk) for chunk in self.chunks)
 
 
 @dataclass(frozen=True)
@@ -86,23 +116,23 @@ class WindowJob:
 
 
 def prepare_window(
-    window: Window,
+    frames: WindowFrames,
     window_idx: int,
     first_frame: int,
     stream: StreamHeader,
     config: EncoderConfig,
     device: torch.device,
 ) -> WindowJob:
-    """Size the network of a window, bring its frames to the device, and share what needs no information.
+    """Size the network of a window and share what needs no information.
 
     A window of one chunk has nothing to share. Each window has a generator of its own, so that its bytes do not depend
     on the windows before it.
     """
     preset = config.resolved_preset()
-    chunks = tuple(ChunkFrames.of(frames, stream.format, device) for frames in window.chunks)
+    chunks = frames.chunks
     sharing = window_sharing(config, stream.format, chunks)
     textures = (sharing.texture_margin, sharing.num_textures)
-    spec = window_network(config, stream.format, window.chunk_lengths, sharing.kappa, *textures)
+    spec = window_network(config, stream.format, frames.chunk_lengths, sharing.kappa, *textures)
     generator = torch.Generator().manual_seed(config.seed + window_idx)
     job = WindowJob(
         window_idx=window_idx,
@@ -111,12 +141,12 @@ def prepare_window(
         sharing=sharing,
         granularity=config.granularity if config.is_kappa_given else MaskGranularity.TENSOR,
         chunks=chunks,
-        pts=tuple(tuple(frame.pts for frame in frames) for frames in window.chunks),
-        durations=tuple(tuple(frame.duration for frame in frames) for frames in window.chunks),
+        pts=frames.pts,
+        durations=frames.durations,
         time_base=stream.time_base,
         model=WindowModel(
             build_network(spec),
-            window.chunk_lengths,
+            frames.chunk_lengths,
             generator=generator,
             device=device,
             encoder_width=preset.encoder_width,
@@ -132,9 +162,9 @@ def prepare_window(
     return job
 
 
-def epoch_seconds(job: WindowJob, config: EncoderConfig) -> float:
+def epoch_seconds(job: WindowJob, config: EncoderConfig, processes: Processes) -> float:
     """Time that an epoch of the training is going to take, measured on one batch."""
-    return seconds_per_epoch(job.model, job.chunks, config.resolved_preset().recipe)
+    return seconds_per_epoch(job.model, job.chunks, config.resolved_preset().recipe, processes)
 
 
 def num_epochs(job: WindowJob, config: EncoderConfig) -> int:

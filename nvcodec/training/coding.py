@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +14,6 @@ from nvcodec.bitstream.headers import MAX_EMBEDDING_SYMBOL, MAX_WIDE_SYMBOL
 from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.errors import TrainingError
 from nvcodec.training.rate import SectionRate
-
-S = TypeVar("S")
 
 LEAST_DEVIATION = 1e-4
 MAX_STEP_OCTAVES = 4.0
@@ -160,45 +157,52 @@ class Coding:
         Raises:
             TrainingError: one is not a number, since the training diverged.
         """
+        return self._integers(range(len(self._own)))
+
+    def refit(self) -> None:
+        """Fit the tables, by which bits are counted, to the symbols of now, and choose anew what shares a table."""
+        shared, own, embeddings = self._integers(self._counted_chunks)
+        coded = [in_coded_order(torch.from_numpy(symbols)).numpy() for symbols in embeddings]
+        of_all = [shared] if self._counts_shared else []
+        for section, symbols in zip(self._counted_sections(), [*of_all, *own, *coded], strict=True):
+            section.fit(symbols)
+
+    def _bits_of(self, as_coded: Callable[[Tensor], Tensor]) -> Tensor:
+        """Bits of the symbols that are counted, each of which ``as_coded`` changes first."""
+        shared, own, embeddings = self._symbols(self._counted_chunks)
+        ordered = [in_coded_order(as_coded(symbols)) for symbols in embeddings]
+        of_all = [shared] if self._counts_shared else []
+        symbols_of_sections = [*(as_coded(symbols) for symbols in (*of_all, *own)), *ordered]
+        sections = zip(self._counted_sections(), symbols_of_sections, strict=True)
+        bits = [section.bits(symbols) for section, symbols in sections]
+        # Of a process that counts nothing the bits are none, and have a gradient like others.
+        return torch.stack(bits).sum() if bits else 0 * self.log_steps.sum()
+
+    def _counted_sections(self) -> list[SectionRate]:
+        sections = [self._shared_rate] if self._counts_shared else []
+        sections += [self._own_rates[chunk_idx] for chunk_idx in self._counted_chunks]
+        return sections + [self._embedding_rates[idx] for idx in self._counted_chunks if self.embeddings]
+
+    def _integers(
+        self, chunks: range
+    ) -> tuple[npt.NDArray[np.int32], list[npt.NDArray[np.int32]], list[npt.NDArray[np.int32]]]:
+        """What :meth:`integers` returns, of some chunks."""
         with torch.no_grad():
-            shared, own, embeddings = self._symbols()
+            shared, own, embeddings = self._symbols(chunks)
         return (
             _to_integers(shared, MAX_WIDE_SYMBOL),
             [_to_integers(symbols, MAX_WIDE_SYMBOL) for symbols in own],
             [_to_integers(symbols, MAX_EMBEDDING_SYMBOL) for symbols in embeddings],
         )
 
-    def refit(self) -> None:
-        """Fit the tables, by which bits are counted, to the symbols of now, and choose anew what shares a table."""
-        shared, own, embeddings = self.integers()
-        coded = [in_coded_order(torch.from_numpy(symbols)).numpy() for symbols in embeddings]
-        for section, symbols in self._counted(shared, own, coded):
-            section.fit(symbols)
-
-    def _bits_of(self, as_coded: Callable[[Tensor], Tensor]) -> Tensor:
-        """Bits of the symbols, each of which ``as_coded`` changes first."""
-        shared, own, embeddings = self._symbols()
-        ordered = [in_coded_order(as_coded(symbols)) for symbols in embeddings]
-        sections = self._counted(as_coded(shared), [as_coded(symbols) for symbols in own], ordered)
-        bits = [section.bits(symbols) for section, symbols in sections]
-        return torch.stack(bits).sum() if bits else torch.zeros((), device=self.log_steps.device)
-
-    def _counted(self, shared: S, own: Sequence[S], embeddings: Sequence[S]) -> list[tuple[SectionRate, S]]:
-        """The sections that are counted, with what of the symbols is in them."""
-        sections = [(self._shared_rate, shared)] if self._counts_shared else []
-        for chunk_idx in self._counted_chunks:
-            sections.append((self._own_rates[chunk_idx], own[chunk_idx]))
-            if embeddings:
-                sections.append((self._embedding_rates[chunk_idx], embeddings[chunk_idx]))
-        return sections
-
-    def _symbols(self) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Symbols before rounding: shared (K,), per chunk own (S - K,), per chunk embeddings (T, C, h, w)."""
+    def _symbols(self, chunks: range) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        """Symbols of some chunks before rounding: shared (K,), own (S - K,) each, embeddings (T, C, h, w) each."""
         steps = self._parameter_steps()
         shared = _taken(self._shared, self._shared_places) / _taken(steps, self._shared_places)
         own_steps = _taken(steps, self._own_places)
-        own = [_taken(values, self._own_places) / own_steps for values in self._own]
-        return shared, own, [e / self._embedding_step(idx) for idx, e in enumerate(self.embeddings)]
+        own = [_taken(self._own[idx], self._own_places) / own_steps for idx in chunks]
+        embeddings = [self.embeddings[idx] / self._embedding_step(idx) for idx in chunks if self.embeddings]
+        return shared, own, embeddings
 
     def _parameter_steps(self) -> Tensor:
         """Step of each parameter, (S,)."""

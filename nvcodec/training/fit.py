@@ -35,8 +35,8 @@ class FitProgress:
     """State of the training after an iteration.
 
     Attributes:
-        epoch: current epoch, from 0; equals ``num_epochs`` when training is over.
-        num_epochs: epochs in all.
+        epoch: current epoch, from 0; equals ``num_epochs`` when a training of so many is over.
+        num_epochs: epochs in all; as far as can be told where the time decides.
         fraction: fraction of the training that is done, 0..1.
         psnr: PSNR in dB of the mean squared error over the last epoch's batches, of RGB values or (VAST) of samples.
         seconds_left: estimate from the speed so far.
@@ -111,7 +111,7 @@ def fit(
         course: how far the training is at which iteration; None: so many iterations as the recipe's epochs have.
         processes: that train together; the first one's course and ``should_stop`` are everybody's. Afterwards all have
             the whole model.
-        on_progress: called after every iteration.
+        on_progress: called after every iteration; what it is told of time is right in the first process alone.
         should_stop: asked after every iteration; training ends early, in a usable state, once it is true.
     """
     groups = [{"params": some, "peak": recipe.learning_rate} for some in (model.vectors(), model.embedded()) if some]
@@ -187,15 +187,19 @@ def fit(
     _take_from_owners(model, processes)
 
 
-def seconds_per_epoch(model: WindowModel, chunks: Sequence[ChunkFrames], recipe: Recipe) -> float:
+def seconds_per_epoch(
+    model: WindowModel, chunks: Sequence[ChunkFrames], recipe: Recipe, processes: Processes = ALONE
+) -> float:
     """Measure a batch of the first chunks (after one to warm up), changing nothing, and extrapolate to an epoch."""
-    joint_groups = _joint_groups(model, chunks, recipe.batch_size, range(len(chunks)))
+    joint_groups = _joint_groups(model, chunks, recipe.batch_size, range(0, len(chunks), processes.count))
     first = {idx: torch.arange(recipe.batch_size, device=model.device) % len(chunks[idx]) for idx in joint_groups[0]}
     elapsed = 0.0
     for _ in range(2):
         start = time.monotonic()
         loss, _ = joint_loss(model, chunks, first, recipe)
-        torch.autograd.grad(loss, [model.shared, model.own[0]], allow_unused=True)
+        gradients = torch.autograd.grad(loss, [model.shared, model.own[0]], allow_unused=True)
+        # Reading a value waits for the device.
+        next(gradient for gradient in gradients if gradient is not None).sum().item()
         elapsed = time.monotonic() - start
     return elapsed * recipe.num_iterations([len(chunk) for chunk in chunks]) * len(joint_groups)
 

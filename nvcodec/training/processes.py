@@ -6,9 +6,12 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed
+
+from nvcodec.errors import DeviceError, TrainingError
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,8 @@ class Processes:
 
     A chunk's own parameters and embeddings are trained by one process alone, what chunks share by all: each iteration
     adds up its gradients once. Everything that is drawn at random is drawn by every process, so that the training is
-    that of a single one but for rounding.
+    that of a single one but for rounding. Processes are of machines of one kind: what each works out for itself, such
+    as the size of a network, has to be the same.
 
     Attributes:
         rank: of this process; the first, 0, writes the file.
@@ -61,7 +65,7 @@ class Processes:
         """A number as the first process has it; ``device`` is where the process trains."""
         if self.count == 1:
             return number
-        said = torch.tensor(number, device=device)
+        said = torch.tensor(number, dtype=torch.int64, device=device)
         self.take_from_first(said)
         return int(said)
 
@@ -70,17 +74,35 @@ ALONE = Processes()
 
 
 @contextmanager
-def joined() -> Iterator[Processes]:
-    """The group that ``torchrun`` speaks of in the environment, joined within; this process alone if it does not."""
+def joined(device: str) -> Iterator[Processes]:
+    """The group that ``torchrun`` speaks of in the environment, joined within; this process alone if it does not.
+
+    Args:
+        device: as the user names it; each process on a machine with GPUs gets one of its own unless it is ``cpu``.
+
+    Raises:
+        DeviceError: there are more processes than GPUs.
+        TrainingError: raised within where the first process is gone.
+    """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         yield ALONE
         return
-    has_gpus = torch.cuda.is_available()
-    if has_gpus:
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("nccl" if has_gpus else "gloo")
+    uses_gpus = device != "cpu" and torch.cuda.is_available()
+    if uses_gpus:
+        gpu = int(os.environ["LOCAL_RANK"])
+        if gpu >= torch.cuda.device_count():
+            raise DeviceError(f"{gpu + 1} processes need as many GPUs, there are {torch.cuda.device_count()}", "device")
+        torch.cuda.set_device(gpu)
+    # While one process writes or reads a window the others wait, for as long as that takes.
+    distributed.init_process_group("nccl" if uses_gpus else "gloo", timeout=timedelta(days=30))
+    processes = Processes(distributed.get_rank(), count)
     try:
-        yield Processes(distributed.get_rank(), count)
+        yield processes
+    except RuntimeError as error:
+        # gloo has no exceptions of its own.
+        if processes.is_first or ("gloo" not in str(error) and not isinstance(error, distributed.DistError)):
+            raise
+        raise TrainingError("another process of this encode has ended") from error
     finally:
         distributed.destroy_process_group()

@@ -160,7 +160,7 @@ class WindowModel:
         Their gradient is that of :func:`floored_output`; with ``output_floor`` 0 it is the true one.
         """
         logits = self.network.logits(self.network.weights(theta), inputs)[:, :, :height, :width]
-        return floored_output(logits.to(theta.dtype), self.spec, output_floor)
+        return floored_output(logits, self.spec, output_floor)
 
     def _pad(self, targets: Tensor) -> Tensor:
         """Repeat the last row and column up to the coded size."""

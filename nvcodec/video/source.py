@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -49,6 +50,7 @@ class VideoSource:
         self.about_frames = selection.guess(reader.about_frames, reader.average_rate)
         self.warnings: list[str] = []
         self._reader = reader
+        self._reading = threading.Lock()
         self._selection = selection
         self._strict = strict
         self._num_damages = 0
@@ -77,7 +79,7 @@ class VideoSource:
         """
         num_selected = 0
         first_pts: int | None = None
-        for frame_idx, (decoded, pts, duration) in enumerate(self._timed_frames()):
+        for frame_idx, (decoded, pts, duration) in enumerate(self._read(self._timed_frames())):
             first_pts = pts if first_pts is None else first_pts
             time_s = float((pts - first_pts) * self.time_base)
             if self._selection.is_past(frame_idx, time_s):
@@ -89,8 +91,19 @@ class VideoSource:
             raise InputError("no frame lies in the selected range", self.name)
 
     def close(self) -> None:
-        """Release the input."""
-        self._reader.close()
+        """Release the input, unless another thread is reading: what it waits for may never come."""
+        if self._reading.acquire(blocking=False):
+            self._reader.close()
+            self._reading.release()
+
+    def _read(self, frames: Iterator[tuple[av.VideoFrame, int, int]]) -> Iterator[tuple[av.VideoFrame, int, int]]:
+        """The same frames, each of them read under a lock."""
+        while True:
+            with self._reading:
+                frame = next(frames, None)
+            if frame is None:
+                return
+            yield frame
 
     def _timed_frames(self) -> Iterator[tuple[av.VideoFrame, int, int]]:
         """Decoded frames with strictly increasing pts, and durations that reach to the next frame."""

@@ -29,6 +29,8 @@ OPTIONS = [
     "--mask-granularity",
     "--preset",
     "--epochs",
+    "--max-time",
+    "--lmbda",
     "--seed",
     "--threads",
     "--device",

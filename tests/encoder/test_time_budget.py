@@ -60,7 +60,7 @@ def test_the_preset_of_most_effort_that_the_time_is_enough_for(
     seconds: float, preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # 12 frames in chunks of 4: the least iterations of the presets decide.
-    monkeypatch.setattr(time_budget, "seconds_per_epoch", lambda model, chunks, recipe: 0.08)
+    monkeypatch.setattr(time_budget, "seconds_per_epoch", lambda model, chunks, recipe, processes: 0.08)
     config = EncoderConfig(preset=AUTOMATIC, max_time_s=seconds, chunk_frames=4)
     with open_source(clips.write_clip(tmp_path / "a.mkv", num_frames=12)) as video:
         assert suitable_preset(config, video, window_plan(config, video), torch.device("cpu")) == preset

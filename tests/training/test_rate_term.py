@@ -7,6 +7,7 @@ import torch
 
 from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.training.fit import FitProgress, fit
+from nvcodec.training.processes import ALONE
 from nvcodec.training.rate_term import RateTerm
 from nvcodec.training.recipe import RateRecipe, Recipe
 from nvcodec.training.steering import RateGoal
@@ -51,7 +52,9 @@ def test_lmbda_weighs_bits_per_pixel_as_often_as_there_are_frames_relative_to_th
     model = encodes.window_model(encodes.tiny_spec(Backbone.HNERV), LENGTHS)
     chunks = [encodes.chunk_frames(FORMAT, length, first=7 * idx) for idx, length in enumerate(LENGTHS)]
     goal = RateGoal(bits=1.0, lmbda=0.3)
-    rate = RateTerm(model, chunks, RateRecipe(), goal, distortion=torch.tensor(0.01), num_iterations=1000)
+    rate = RateTerm(
+        model, chunks, RateRecipe(), goal, distortion=torch.tensor(0.01), num_iterations=1000, processes=ALONE
+    )
     rate.begin_iteration(0.5, 1.0)
     assert model.coding is not None
     assert rate.loss().item() == pytest.approx(0.3 * 7 / 4 * model.coding.bits().item() / NUM_PIXELS)

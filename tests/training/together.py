@@ -17,21 +17,24 @@ from tests import encodes
 
 FORMAT = VideoFormat(32, 24)
 LENGTHS = (4, 3, 4)
+ONE_CHUNK = "vast, one chunk, for its rate"
 CASES = {
     "nerv, half shared": (Backbone.NERV, 0.5, None),
     "hnerv, nothing shared, for its rate": (Backbone.HNERV, 0.0, RateRecipe()),
     "hnerv, half shared, for its rate": (Backbone.HNERV, 0.5, RateRecipe()),
     "vast, all shared, for its rate": (Backbone.VAST, 1.0, RateRecipe()),
+    ONE_CHUNK: (Backbone.VAST, 0.0, RateRecipe()),
 }
 
 
 def trained(name: str, processes: Processes = ALONE, num_iterations: int | None = None) -> dict[str, Tensor]:
     """What a training ends with."""
     backbone, kappa, rate = CASES[name]
-    model = encodes.window_model(encodes.tiny_spec(backbone), LENGTHS)
+    lengths = LENGTHS[:1] if name == ONE_CHUNK else LENGTHS
+    model = encodes.window_model(encodes.tiny_spec(backbone), lengths)
     size = model.spec.num_parameters
     model.share(torch.arange(size) < round(kappa * size))
-    chunks = [encodes.chunk_frames(FORMAT, length, first=7 * idx) for idx, length in enumerate(LENGTHS)]
+    chunks = [encodes.chunk_frames(FORMAT, length, first=7 * idx) for idx, length in enumerate(lengths)]
     states: list[FitProgress] = []
     fit(
         model,

@@ -15,7 +15,7 @@ from nvcodec.decoder.device import describe_device, resolve_device
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.memory import window_plan
 from nvcodec.encoder.presets import Preset
-from nvcodec.encoder.window_encoding import WindowJob, prepare_window, quantize_window
+from nvcodec.encoder.window_encoding import WindowFrames, WindowJob, prepare_window, quantize_window
 from nvcodec.sharing.windows import Window, iter_windows
 from nvcodec.training.fit import FitProgress
 from nvcodec.video.source import open_source
@@ -104,26 +104,30 @@ def encode_trial(trial: Trial, clip: Clip, scale: Scale, stream: Path) -> Costs:
     costs, parts = Costs(device=describe_device(device)), []
     with open_source(clip.path) as video:
         header = StreamHeader(video.format, video.time_base, video.num_frames or 0)
-        with costs.stage("windows"):
-            windows = list(iter_windows(video, window_plan(config, video)))
-    if trial.system is System.ONE_WINDOW:
-        windows = [_joined(windows)]
-    first_frame = 0
-    for window_idx, window in enumerate(windows):
-        part = stream.with_suffix(f".{window_idx}.nvst")
-        note = part.with_suffix(".json")
-        if note.exists():
-            done = Costs(**json.loads(note.read_text(encoding="utf-8")))
-        else:
-            done = Costs()
-            job = prepare_window(window, window_idx, first_frame, header, config, device)
-            _encode_window(job, trial, config, header, part, done)
-            unfinished = note.with_suffix(".part")
-            unfinished.write_text(json.dumps(asdict(done)), encoding="utf-8")
-            unfinished.replace(note)
-        _add(costs, done)
-        parts.append(part)
-        first_frame += len(window.frames)
+        windows = iter_windows(video, window_plan(config, video))
+        if trial.system is System.ONE_WINDOW:
+            windows = iter([_joined(list(windows))])
+        first_frame = 0
+        while True:
+            with costs.stage("windows"):
+                window = next(windows, None)
+            if window is None:
+                break
+            part = stream.with_suffix(f".{len(parts)}.nvst")
+            note = part.with_suffix(".json")
+            if note.exists():
+                done = Costs(**json.loads(note.read_text(encoding="utf-8")))
+            else:
+                done = Costs()
+                frames = WindowFrames.of(window, video.format, device)
+                job = prepare_window(frames, len(parts), first_frame, header, config, device)
+                _encode_window(job, trial, config, header, part, done)
+                unfinished = note.with_suffix(".part")
+                unfinished.write_text(json.dumps(asdict(done)), encoding="utf-8")
+                unfinished.replace(note)
+            _add(costs, done)
+            parts.append(part)
+            first_frame += len(window.frames)
     concatenate(parts, stream, overwrite=True)
     for part in parts:
         part.with_suffix(".json").unlink()

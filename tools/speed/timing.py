@@ -41,6 +41,8 @@ def in_turn(cases: Mapping[str, Case], repeats: int) -> dict[str, float]:
         connections[name], theirs = context.Pipe()
         process = context.Process(target=_serve, args=(case, theirs), daemon=True)
         process.start()
+        # So that the end of the process is seen.
+        theirs.close()
         processes.append(process)
         # The next begins to load only when this one is ready.
         _measure(connections[name])

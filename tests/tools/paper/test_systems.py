@@ -10,7 +10,7 @@ import torch
 
 from nvcodec.bitstream import StreamHeader
 from nvcodec.bitstream.network_spec import Backbone
-from nvcodec.encoder.window_encoding import WindowJob, prepare_window, quantize_window
+from nvcodec.encoder.window_encoding import WindowFrames, WindowJob, prepare_window, quantize_window
 from nvcodec.sharing.windows import Window
 from nvcodec.training.fit import fit
 from nvcodec.training.window_model import WindowModel
@@ -29,10 +29,14 @@ def make_trial(system: System, backbone: Backbone = Backbone.NERV, scale: Scale 
     return scale.trial("moving", system, backbone, **{"chunk_frames": 4, "num_frames": 8, "epochs": 3, **changes})
 
 
+def _stacked(window: Window) -> WindowFrames:
+    return WindowFrames.of(window, HEADER.format, encodes.CPU)
+
+
 def make_job(trial: Trial) -> tuple[WindowJob, TrialConfig]:
     config = TrialConfig.of(trial, CPU)
     frames = tuple(encodes.two_scene_frames(8))
-    return prepare_window(Window(frames, (4, 4)), 0, 0, HEADER, config, encodes.CPU), config
+    return prepare_window(_stacked(Window(frames, (4, 4))), 0, 0, HEADER, config, encodes.CPU), config
 
 
 def untold(progress: object) -> None:
@@ -82,7 +86,7 @@ def test_variance_is_nothing_where_the_chunks_are_the_same() -> None:
     # A chunk of one frame has but one order of its frames.
     same = [encodes.two_scene_frames(8)[0]] * 2
     window = Window(tuple(same), (1, 1))
-    job = prepare_window(window, 0, 0, HEADER, config, encodes.CPU)
+    job = prepare_window(_stacked(window), 0, 0, HEADER, config, encodes.CPU)
     assert SCORES[System.VARIANCE](job, config).max() == 0
     assert SCORES[System.DIFFERENCE](job, config).max() > 0
 
