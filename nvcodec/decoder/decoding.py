@@ -182,7 +182,7 @@ def _as_stream(source: Readable) -> BinaryIO | None:
         if os.fspath(source) != STANDARD_INPUT:
             return None
         try:
-            # Not sys.stdin, which the interpreter wants to close at its end even while a thread waits for what it gives.
+            # Not sys.stdin, which the interpreter closes at its end, even if a thread waits for what it gives.
             return open(sys.stdin.fileno(), "rb", closefd=False)
         except io.UnsupportedOperation:
             return sys.stdin.buffer
