@@ -36,7 +36,8 @@ NUM_PARAMETERS = 350_000
 @click.option("--frames-out", type=click.Path(path_type=Path), help="Write the frames as uint8 (T, H, W, 3).")
 @click.option("--epochs", default=12, show_default=True)
 @click.option("--seed", default=0, show_default=True)
-def main(frames_out: Path | None, epochs: int, seed: int) -> None:
+@click.option("--bfloat16", is_flag=True, help="Train the stages in bfloat16, where the CPU computes with it.")
+def main(frames_out: Path | None, epochs: int, seed: int, bfloat16: bool) -> None:
     """Print epoch, PSNR and seconds as CSV."""
     frames = cropped_frames()
     if frames_out is not None:
@@ -49,7 +50,7 @@ def main(frames_out: Path | None, epochs: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     network, device = build_network(spec), torch.device("cpu")
     model = WindowModel(network, [NUM_FRAMES], generator=generator, device=device, encoder_width=64)
-    recipe = Recipe(epochs, batch_size=2, learning_rate=1e-3)
+    recipe = Recipe(epochs, batch_size=2, learning_rate=1e-3, reduced_precision=bfloat16)
     start = time.monotonic()
     last_epoch = 0
 

@@ -21,12 +21,12 @@ from nvcodec.video.source import VideoSource
 
 # Measured: Python, PyTorch and PyAV with their code, and what a training's first iterations leave behind.
 PROGRAM_BYTES = 450 << 20
-# Of an element that a layer puts out: its value, what its activation keeps, and the gradients of both.
-BYTES_PER_ACTIVATION = 16
+# Of an element that a layer puts out: its value, what its activation keeps, their gradients, what convolutions copy.
+BYTES_PER_ACTIVATION = 22
 # Of a sample of a frame in a batch: as it should be, as it is, and the gradient.
 BYTES_PER_SAMPLE = 24
-# Of a parameter: its value, its gradient, Adam's two moments, and a step's copies.
-BYTES_PER_PARAMETER = 24
+# Of a parameter that is stored: its value and gradient, Adam's two moments, its symbol and place in a table.
+BYTES_PER_PARAMETER = 140
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class PeakMemory:
 
 
 def peak_memory(
-    spec: NetworkSpec, chunk_lengths: Sequence[int], video_format: VideoFormat, batch_size: int, *, shares_all: bool
+    spec: NetworkSpec, chunk_lengths: Sequence[int], video_format: VideoFormat, batch_size: int, num_shared: int
 ) -> PeakMemory:
     """Of a window.
 
@@ -59,15 +59,16 @@ def peak_memory(
         chunk_lengths: frames of each.
         video_format: of the frames.
         batch_size: frames of each chunk in an iteration.
-        shares_all: the chunks share all parameters.
+        num_shared: K, the parameters that the chunks share.
     """
-    num_together = chunks_at_once(video_format, batch_size, len(chunk_lengths), shares_all=shares_all) * batch_size
-    vectors = 1 if shares_all else 1 + len(chunk_lengths)
+    num_chunks, shares_all = len(chunk_lengths), num_shared == spec.num_parameters
+    num_together = chunks_at_once(video_format, batch_size, num_chunks, shares_all=shares_all) * batch_size
+    stored = num_shared + num_chunks * (spec.num_parameters - num_shared)
     activations = BYTES_PER_ACTIVATION * _activations(spec) + BYTES_PER_SAMPLE * math.prod(spec.output_shape)
     return PeakMemory(
         program=PROGRAM_BYTES,
         frames=2 * sum(chunk_lengths) * _frame_bytes(video_format),
-        training=BYTES_PER_PARAMETER * vectors * spec.num_parameters + num_together * activations,
+        training=BYTES_PER_PARAMETER * stored + num_together * activations,
     )
 
 

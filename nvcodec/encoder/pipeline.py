@@ -290,8 +290,8 @@ class _EncodeSession:
 
     def _memory_of(self, job: WindowJob) -> PeakMemory:
         batch_size = self._config.resolved_preset().recipe.batch_size
-        shares_all = bool(job.model.mask.all())
-        return peak_memory(job.spec, job.chunk_lengths, self._header.format, batch_size, shares_all=shares_all)
+        num_shared = int(job.model.mask.sum())
+        return peak_memory(job.spec, job.chunk_lengths, self._header.format, batch_size, num_shared)
 
     def _add(self, report: WindowReport, stage: Stage, num_bytes: int) -> None:
         """Count a window that stands in the file, which it ends at byte ``num_bytes``, and tell of it."""

@@ -91,7 +91,9 @@ def test_plain_lines_say_where_the_encode_is(run_nvenc, source: Path, tmp_path: 
     assert result.stdout == ""
     plan, *training, written = result.stderr.splitlines()[:5]
     assert re.fullmatch(
-        r"window 0: frames 0-5, 2 chunks, [\d.]+ k parameters each, 1 epochs; estimated time left \d+ s", plan
+        r"window 0: frames 0-5, 2 chunks, [\d.]+ k parameters each, 1 epochs; estimated time left \d+ s, "
+        r"memory about [\d.]+ MB: program [\d.]+ MB \+ 2 windows' frames [\d.]+ kB \+ training [\d.]+ MB",
+        plan,
     )
     for line in training:
         assert re.search(r"2 chunks, epoch [01]/1, \d+\.\d\d dB, 0/12 frames coded, [\d.]+ k?B, \d+ s left$", line), (
