@@ -26,6 +26,8 @@ from nvcodec.training.window_model import WindowModel
 from nvcodec.video.format import VideoFormat
 
 LOSS_MEMORY = 0.9
+TELLING_INTERVAL = 8
+"""Iterations after which quality and rate are told anew."""
 # Of frames whose gradients are computed together: enough for a CPU to be busy, few enough for its memory.
 MOST_PIXELS = 2**21
 
@@ -38,7 +40,8 @@ class FitProgress:
         epoch: current epoch, from 0; equals ``num_epochs`` when a training of so many is over.
         num_epochs: epochs in all; as far as can be told where the time decides.
         fraction: fraction of the training that is done, 0..1.
-        psnr: PSNR in dB of the mean squared error over the last epoch's batches, of RGB values or (VAST) of samples.
+        psnr: PSNR in dB of the mean squared error over the epoch's batches, of RGB values or (VAST) of samples; a few
+            iterations old, as is ``bpp``.
         seconds_left: estimate from the speed so far.
         bpp: estimate of the window's bits per pixel; None while nothing is quantised.
     """
@@ -129,6 +132,7 @@ def fit(
     frame_loss = torch.zeros((), device=model.device)
     rate: RateTerm | None = None
     start = time.monotonic()
+    psnr, bpp = 0.0, None
     done, fraction, wants_stop, is_stopped = 0, 0.0, False, False
     while fraction < 1 and not is_stopped:
         if recipe.rate is not None and goal is not None and rate is None and fraction >= recipe.rate.start:
@@ -170,14 +174,23 @@ def fit(
         _step(optimizer, model.vectors(), relative_rates)
         frame_loss = torch.lerp(losses / sum_of_weights, frame_loss, LOSS_MEMORY if done > 1 else 0.0)
         elapsed = time.monotonic() - start
+        if (
+            done % TELLING_INTERVAL == 1
+            or done % iterations == 0
+            or (rate is not None and bpp is None)
+            or fraction >= 1
+        ):
+            # Only here the host waits for the device.
+            psnr = -10 * math.log10(max(mse_sum.item() / mse_count, 1e-10))
+            bpp = None if rate is None else rate.bpp
         on_progress(
             FitProgress(
                 epoch=done // iterations,
                 num_epochs=math.ceil((done + course.iterations_left(done)) / iterations),
                 fraction=fraction,
-                psnr=-10 * math.log10(max(mse_sum.item() / mse_count, 1e-10)),
+                psnr=psnr,
                 seconds_left=elapsed / done * course.iterations_left(done),
-                bpp=None if rate is None else rate.bpp,
+                bpp=bpp,
             )
         )
         if done % iterations == 0:

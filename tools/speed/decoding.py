@@ -32,6 +32,9 @@ from tools.speed.timing import Case, in_turn
 
 HD, FULL_HD = VideoFormat(1280, 720), VideoFormat(1920, 1080)
 CHUNK_FRAMES, PLAYED_FRAMES = 5 * FRAME_RATE, 2 * FRAME_RATE
+FRAMES_ALONE = 10
+NUM_CHUNKS, NUM_SEEKS = 8, 24
+OUTPUTS = {"no output": None, "y4m": "out.y4m", "lossless mkv": "out.mkv"}
 MARGIN = 32
 """Of a texture, in pixels."""
 
@@ -63,27 +66,28 @@ def weights(kappa: float) -> Callable[[], object]:
 def measure_playing() -> list[Figure]:
     """1280x720 with the networks that the presets draft and fast choose, from the file to several outputs."""
     device, figures = resolve_device("auto"), []
-    evaluations = (False, True) if is_bfloat16_fast(device) else (False,)
     for preset, margin in (("draft", None), ("fast", None), ("fast", MARGIN)):
         spec = default_network(preset, margin)
         name = f"{preset}, {spec.num_parameters // 1000} k parameters{'' if margin is None else ' with a texture'}"
-        work = count(frame(preset, margin, False))
-        cases = {
-            (fast, output): Case(frame if output == "network alone" else play, (preset, margin, fast, output))
-            for fast in evaluations
-            for output in ("network alone", "no output", "y4m", "lossless mkv")
-        }
-        names = {f"{'fast' if fast else 'full'}, {output}": case for (fast, output), case in cases.items()}
-        for what, seconds in in_turn(names, 3).items():
-            is_alone = "alone" in what
-            num_frames = 1 if is_alone else PLAYED_FRAMES
-            dtype = torch.bfloat16 if what.startswith("fast") else torch.float32
-            note = work.bound(peak_flops(dtype, device), copy_bandwidth(device), seconds) if is_alone else ""
-            figures.append(Figure("playing", f"{name}: {what}", num_frames / seconds, "fps", note))
+        for fast in _evaluations(device):
+            cases = {"network alone": Case(frames, (preset, margin, fast))}
+            for output in OUTPUTS:
+                cases[output] = Case(play, (preset, margin, fast, output))
+            seconds = in_turn(cases, 3)
+            dtype = torch.bfloat16 if fast else torch.float32
+            alone = seconds["network alone"] / FRAMES_ALONE
+            note = count(one_frame(preset, margin, fast)).bound(
+                peak_flops(dtype, device), copy_bandwidth(device), alone
+            )
+            what = f"{name}: {_name(fast)}"
+            figures.append(Figure("playing", f"{what}, network alone", 1 / alone, "fps", note))
+            figures += [
+                Figure("playing", f"{what}, {output}", PLAYED_FRAMES / seconds[output], "fps") for output in OUTPUTS
+            ]
     return figures
 
 
-def frame(preset: str, margin: int | None, fast: bool, output: str = "") -> Callable[[], object]:
+def one_frame(preset: str, margin: int | None, fast: bool) -> Callable[[], object]:
     """One frame's evaluation."""
     with NvstReader(io.BytesIO(random_file(default_network(preset, margin), HD, (CHUNK_FRAMES,)))) as reader:
         window = reader.read_window(0)
@@ -92,11 +96,17 @@ def frame(preset: str, margin: int | None, fast: bool, output: str = "") -> Call
     return lambda: network.output(0)
 
 
+def frames(preset: str, margin: int | None, fast: bool) -> Callable[[], object]:
+    """The evaluation of several."""
+    one = one_frame(preset, margin, fast)
+    return lambda: [one() for _ in range(FRAMES_ALONE)]
+
+
 def play(preset: str, margin: int | None, fast: bool, output: str) -> Callable[[], object]:
     """A whole decode of one chunk."""
     data = random_file(default_network(preset, margin), HD, (PLAYED_FRAMES,))
     folder = tempfile.TemporaryDirectory()
-    target = {"no output": None, "y4m": "out.y4m", "lossless mkv": "out.mkv"}[output]
+    target = OUTPUTS[output]
 
     def run() -> object:
         path = None if target is None else Path(folder.name) / target
@@ -107,20 +117,27 @@ def play(preset: str, margin: int | None, fast: bool, output: str) -> Callable[[
 
 def measure_seeking() -> list[Figure]:
     """Frames of other chunks than the last with an open decoder, 1280x720, preset fast."""
-    figures = []
-    for fast in (False, True):
-        data = random_file(default_network("fast", MARGIN), HD, (CHUNK_FRAMES,) * 8, kappa=0.5)
-        decoder, times = VideoDecoder(data, device="auto", fast=fast), []
-        order = random.Random(0)
-        for _ in range(25):
-            position = order.randrange(len(decoder))
+    figures, order = [], random.Random(0)
+    data = random_file(default_network("fast", MARGIN), HD, (CHUNK_FRAMES,) * NUM_CHUNKS, kappa=0.5)
+    for fast in _evaluations(resolve_device("auto")):
+        decoder, times, chunk_idx = VideoDecoder(data, device="auto", fast=fast), [], 0
+        for _ in range(NUM_SEEKS + 1):
+            chunk_idx = (chunk_idx + order.randrange(1, NUM_CHUNKS)) % NUM_CHUNKS
             start = time.perf_counter()
-            decoder.get_frame_at(position)
+            decoder.get_frame_at(chunk_idx * CHUNK_FRAMES + order.randrange(CHUNK_FRAMES))
             times.append(time.perf_counter() - start)
-        what = "fast" if fast else "full"
-        figures.append(Figure("seeking", f"{what}, median", statistics.median(times[1:]), "s"))
-        figures.append(Figure("seeking", f"{what}, slowest of 24", max(times[1:]), "s"))
+        figures.append(Figure("seeking", f"{_name(fast)}, median", statistics.median(times[1:]), "s"))
+        figures.append(Figure("seeking", f"{_name(fast)}, slowest of {NUM_SEEKS}", max(times[1:]), "s"))
     return figures
+
+
+def _evaluations(device: torch.device) -> tuple[bool, ...]:
+    """Whether to be fast: where the device is, both."""
+    return (False, True) if is_bfloat16_fast(device) else (False,)
+
+
+def _name(fast: bool) -> str:
+    return "fast" if fast else "full"
 
 
 def default_network(preset: str, margin: int | None) -> NetworkSpec:

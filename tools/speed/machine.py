@@ -14,12 +14,11 @@ COPIED_BYTES = 256 << 20
 
 
 def describe_machine() -> str:
-    """Processor and number of cores, or the GPU."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
+    """Processor and number of cores, and the GPU if there is one."""
     cpus = Path("/proc/cpuinfo")
     names = [line.split(":")[1].strip() for line in cpus.read_text().splitlines() if line.startswith("model name")]
-    return f"{names[0] if names else 'CPU'}, {os.cpu_count()} cores"
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{names[0] if names else 'CPU'}, {os.cpu_count()} cores{gpu}"
 
 
 def peak_flops(dtype: torch.dtype, device: torch.device) -> float:
