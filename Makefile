@@ -1,5 +1,5 @@
 # make demo [INPUT=my.mp4]   a real clip through the whole codec
-# make test                  ruff, mypy and the default tests
+# make test                  ruff, mypy and the default tests, as many at a time as there are cores
 # Both make the environment in .venv if it is missing.
 
 PYTHON ?= python3
@@ -15,7 +15,7 @@ test: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 # torch is named first and exactly, so that a resolver does not choose a larger build of another release.
 $(VENV)/ready: pyproject.toml

@@ -12,6 +12,7 @@ from nvcodec.bitstream.scan import FRONT_BYTES
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.metadata import recorded_settings, require_same_metadata
 from nvcodec.encoder.output import PartialFile
+from nvcodec.encoder.presets import PRESETS
 from nvcodec.errors import BitstreamError, ConfigError, InputError, OutputError, TruncatedError
 from nvcodec.sharing.windows import Window
 
@@ -56,7 +57,8 @@ def begun_preset(output: PartialFile) -> str | None:
     for path in (output.path, output.partial_path):
         try:
             with NvstReader(path) as reader:
-                return recorded_settings(reader.metadata).get("preset")
+                preset = recorded_settings(reader.metadata).get("preset")
+                return preset if preset in PRESETS else None
         except (BitstreamError, InputError):
             # What is wrong with it is told where it is looked at as a whole.
             continue

@@ -79,3 +79,15 @@ def test_an_encode_of_a_second(tmp_path: Path) -> None:
     assert last.window_fraction == 1
     # The last epoch need not be whole.
     assert last.epoch in (last.num_epochs, last.num_epochs - 1)
+
+
+def test_what_is_resumed_keeps_its_preset_though_less_time_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = clips.write_clip(tmp_path / "a.mkv", num_frames=6)
+    target = tmp_path / "a.nvst"
+    stopped = EncoderConfig(preset=AUTOMATIC, max_time_s=0.5, chunk_frames=3)
+    result = encode(source, target, stopped, should_stop=lambda: True)
+    monkeypatch.setattr("nvcodec.encoder.pipeline.suitable_preset", lambda *arguments: "placebo")
+    again = encode(source, target, EncoderConfig(preset=AUTOMATIC, max_time_s=9.0, chunk_frames=3), resume=True)
+    assert again.num_frames == result.num_frames == 6
