@@ -47,8 +47,9 @@ def keep_freed_memory() -> None:
     """Let this process keep the memory that it frees, for commands that own their process.
 
     glibc hands buffers of many megabytes back to the kernel, and every next layer pays page faults for them again: at
-    1280x720 that is a sixth of the time. What threads other than the first free it would hand back all the same, so they
-    allocate where the first does: a decode, whose frames a thread makes, is a quarter faster. Without effect elsewhere.
+    1280x720 that is a sixth of the time. What threads other than the first free it would hand back all the same: they
+    allocate where the first does, and a decode, whose frames a thread makes, is a quarter faster. Without effect
+    elsewhere.
     """
     if sys.platform != "linux":
         return
