@@ -390,26 +390,3 @@ def test_kappa_auto_is_the_default(run_nvenc, source: Path, tmp_path: Path) -> N
         assert run_nvenc(source, "-o", tmp_path / f"{name}.nvst", *options).exit_code == 0
     assert (tmp_path / "a.nvst").read_bytes() == (tmp_path / "b.nvst").read_bytes()
     assert run_nvenc(source, "-o", tmp_path / "a.nvst", "--resume", "--kappa", "auto").exit_code == 0
-
-
-def test_a_time_instead_of_epochs(run_nvenc, tmp_path):
-    source = clips.write_clip(tmp_path / "a.mkv", num_frames=6)
-    result = run_nvenc(source, "-o", tmp_path / "a.nvst", "--max-time", "1s", options=("--device", "cpu"))
-    assert result.exit_code == 0, result.stderr
-    assert "6 frames in 1 window" in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--max-time", "1s", "--epochs", "2"), "epochs and max-time both set the length"),
-        (("--max-time", "0s"), "allowed is more than 0 seconds"),
-        (("--max-time", "soon"), "'soon' is not a duration"),
-    ],
-)
-def test_no_such_time(run_nvenc, tmp_path, arguments, message):
-    source = clips.write_clip(tmp_path / "a.mkv", num_frames=6)
-    result = run_nvenc(source, "-o", tmp_path / "a.nvst", *arguments)
-    assert result.exit_code != 0
-    assert message in result.stderr
-    assert not (tmp_path / "a.nvst").exists()
