@@ -17,7 +17,7 @@ import torch
 from nvcodec.bitstream import Limits, MissingFrames, NvstReader, RecoveryReader, SequentialReader
 from nvcodec.bitstream.source import Readable, source_name
 from nvcodec.decoder.chunks import StoredChunks, StreamedChunks
-from nvcodec.decoder.device import describe_device, memory_errors_reported, resolve_device
+from nvcodec.decoder.device import describe_device, memory_errors_reported, prepare_device
 from nvcodec.decoder.reconstruction import ChunkReconstructor
 from nvcodec.errors import ConfigError, MalformedError
 from nvcodec.prefetch import Prefetch
@@ -103,9 +103,7 @@ def decode(
         OutputError: the target exists or cannot be written.
         DeviceError: the device is missing or its memory is too small.
     """
-    torch_device = resolve_device(device)
-    if threads is not None:
-        torch.set_num_threads(threads)
+    torch_device = prepare_device(device, threads)
     start = time.monotonic()
     selection = selection or Selection()
     selection.validate()

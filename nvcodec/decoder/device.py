@@ -36,6 +36,18 @@ def resolve_device(name: str) -> torch.device:
         raise DeviceError(f"unknown device {name!r}; use auto, cpu or cuda", "device") from error
 
 
+def prepare_device(name: str, threads: int | None) -> torch.device:
+    """What :func:`resolve_device` returns, with so many CPU threads from now on; None: PyTorch's choice.
+
+    Raises:
+        DeviceError: as there.
+    """
+    device = resolve_device(name)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return device
+
+
 def describe_device(device: torch.device) -> str:
     """The device for people, e.g. ``cpu (x86_64, 2 threads)``."""
     if device.type == "cuda":

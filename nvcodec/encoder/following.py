@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from nvcodec.bitstream import StreamHeader
-from nvcodec.decoder.device import resolve_device
+from nvcodec.decoder.device import prepare_device
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.memory import windows_ahead
 from nvcodec.encoder.time_budget import BY_EFFORT
@@ -36,9 +36,7 @@ def train_along(source: str | Path | VideoSource, config: EncoderConfig, process
         DeviceError: the device is missing or its memory is too small.
     """
     config.validate()
-    device = resolve_device(config.device)
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
+    device = prepare_device(config.device, config.threads)
     with ExitStack() as stack:
         video = source if isinstance(source, VideoSource) else stack.enter_context(open_source(source))
         if config.max_time_s is not None:

@@ -12,7 +12,7 @@ import torch
 
 from nvcodec.bitstream import NvstReader, NvstWriter, StreamHeader, WrittenPart
 from nvcodec.bitstream.front_index import add_front_index, write_without_indexes
-from nvcodec.decoder.device import describe_device, memory_errors_reported, resolve_device
+from nvcodec.decoder.device import describe_device, memory_errors_reported, prepare_device
 from nvcodec.encoder.config import AUTOMATIC, EncoderConfig
 from nvcodec.encoder.following import NOTHING_TO_DO, say_preset
 from nvcodec.encoder.memory import PeakMemory, peak_memory, window_plan, windows_ahead
@@ -106,9 +106,7 @@ def encode(
         )
     config = config or EncoderConfig()
     config.validate()
-    device = resolve_device(config.device)
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
+    device = prepare_device(config.device, config.threads)
     with ExitStack() as stack:
         video = source if isinstance(source, VideoSource) else stack.enter_context(open_source(source))
         _require_different_files(video.name, target, recon)

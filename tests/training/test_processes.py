@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -26,7 +28,16 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> list[Results]:
     for process in processes:
         process.join(120)
         assert process.exitcode == 0
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(COUNT)]
+    return [read_results(folder / f"{rank}.npz") for rank in range(COUNT)]
+
+
+def read_results(path: Path) -> Results:
+    results: Results = {}
+    with np.load(path, allow_pickle=False) as arrays:
+        for name, values in arrays.items():
+            case, key = name.split("/")
+            results.setdefault(case, {})[key] = torch.from_numpy(values)
+    return results
 
 
 @pytest.mark.parametrize("name", together.CASES)

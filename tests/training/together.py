@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, distributed
 
@@ -64,5 +65,6 @@ def run_process(rank: int, count: int, folder: Path) -> None:
     processes = Processes(rank, count)
     results = {name: trained(name, processes) for name in CASES}
     results["stopped"] = trained("nerv, half shared", processes, num_iterations=5)
-    torch.save(results, folder / f"{rank}.pt")
+    flat = {f"{name}/{key}": values.numpy() for name, of_case in results.items() for key, values in of_case.items()}
+    np.savez(folder / f"{rank}.npz", **flat)
     distributed.destroy_process_group()

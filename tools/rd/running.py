@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
+
 from nvcodec.errors import NvcodecError
 from tools.rd.clips import Clip
 from tools.rd.measuring import measure
@@ -90,9 +92,11 @@ def _finish(point: Point, clip: Clip, key: str, folder: Path) -> Row:
 
 def describe_machine() -> str:
     """Processor, operating system and Python."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else model
-    return f"{model}; {platform.system()}; Python {platform.python_version()}"
+    return f"{processor_name()}; {platform.system()}; Python {platform.python_version()}"
+
+
+def processor_name() -> str:
+    """The processor as it calls itself, or its architecture."""
+    # Versions of PyTorch before 2.10 do not tell.
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return str(capabilities.get("cpu_name") or platform.processor() or platform.machine())

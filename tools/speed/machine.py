@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import torch
 
+from tools.rd.running import processor_name
 from tools.speed.timing import median_seconds
 
 SIDE = 2048
@@ -15,10 +15,8 @@ COPIED_BYTES = 256 << 20
 
 def describe_machine() -> str:
     """Processor and number of cores, and the GPU if there is one."""
-    cpus = Path("/proc/cpuinfo")
-    names = [line.split(":")[1].strip() for line in cpus.read_text().splitlines() if line.startswith("model name")]
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
-    return f"{names[0] if names else 'CPU'}, {os.cpu_count()} cores{gpu}"
+    return f"{processor_name()}, {os.cpu_count()} cores{gpu}"
 
 
 def peak_flops(dtype: torch.dtype, device: torch.device) -> float:
