@@ -48,10 +48,21 @@ INTERRUPTED = 130
 )
 @click.option("--params", type=Quantity(), help="Parameters per chunk, e.g. 1.5M, embeddings included.")
 @click.option("--bpp", type=click.FloatRange(min=0, min_open=True), help="Bits per pixel to aim at instead.")
+@click.option("--bitrate", type=Quantity(), help="Bits per second to aim at instead, e.g. 800k.")
+@click.option("--target-size", type=Quantity(), help="Bytes of the file to aim at instead, e.g. 20M or 20MiB.")
+@click.option(
+    "--psnr", type=click.FloatRange(min=0, min_open=True), help="Mean luma PSNR in dB to aim at instead, e.g. 38."
+)
+@click.option(
+    "--quality",
+    type=click.FloatRange(0, 100),
+    help="What quality is worth, instead: bits go where they gain most. 50 is about 34 dB in a typical video, ten more "
+    "are 3 dB and 2.5 times the bits.",
+)
 @click.option(
     "--lmbda",
     type=click.FloatRange(min=0, min_open=True),
-    help="Minimise distortion + lmbda * bpp; --bpp then only sizes the network.  [default: by --bpp or the size]",
+    help="Minimise distortion + lmbda * bpp; --bpp then only sizes the network.  [default: by the aim or the size]",
 )
 @click.option(
     "--chunk",
@@ -113,6 +124,10 @@ def main(
     backbone: str,
     params: int | None,
     bpp: float | None,
+    bitrate: int | None,
+    target_size: int | None,
+    psnr: float | None,
+    quality: float | None,
     lmbda: float | None,
     chunk: ChunkLength,
     fixed_chunks: bool,
@@ -153,6 +168,10 @@ def main(
         backbone=Backbone[backbone.upper()],
         num_parameters=params,
         bpp=bpp,
+        bitrate=bitrate,
+        target_bytes=target_size,
+        psnr=psnr,
+        quality=quality,
         lmbda=lmbda,
         chunk_s=DEFAULT_CHUNK_S if chunk.seconds is None else chunk.seconds,
         chunk_frames=chunk.frames,

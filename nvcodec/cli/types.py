@@ -20,7 +20,7 @@ class ChunkLength:
 
 
 class Quantity(click.ParamType[int]):
-    """A whole number with an optional suffix: ``1.5M``, ``200k`` (powers of 1000), or of 1024 for ``bytes``."""
+    """A whole number with an optional suffix: ``1.5M``, ``200k``, powers of 1000; of 1024 for ``Mi`` and memory."""
 
     name = "number"
 
@@ -29,10 +29,11 @@ class Quantity(click.ParamType[int]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read the number."""
-        match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,15})?)\s*([kKmMgG]?)(?:i?[bB])?", str(value))
+        match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,15})?)\s*(?:([kKmMgG])(i?))?[bB]?", str(value))
         if match is None:
             self.fail(f"{value!r} is not a number such as 1500000, 200k or 1.5M", param, ctx)
-        return round(float(match[1]) * self._suffixes[match[2].lower()])
+        suffixes = _BYTE_SUFFIXES if match[3] else self._suffixes
+        return round(float(match[1]) * suffixes[(match[2] or "").lower()])
 
 
 class ChunkLengthType(click.ParamType[ChunkLength]):

@@ -45,7 +45,7 @@ class ChunkReconstructor:
         self.video_format = video_format
         self.chunk = chunk
         self._device, self._fast = device, fast
-        self._gives_planes = spec.backbone == Backbone.VAST
+        self._backbone = spec.backbone
         self._network = build_network(spec).to(device, dtype)
         with torch.inference_mode():
             self._weights = self._network.weights(torch.from_numpy(chunk_parameters(window, chunk)).to(device, dtype))
@@ -79,7 +79,7 @@ class ChunkReconstructor:
             video's own planes, their colours may lie outside.
         """
         with torch.inference_mode():
-            if self._gives_planes:
+            if self._backbone == Backbone.VAST:
                 return planes_to_rgb(self._planes(output), self.video_format, output.dtype)
             return output[:, :, : self.video_format.height, : self.video_format.width]
 
@@ -95,10 +95,14 @@ class ChunkReconstructor:
             yield self.to_frame(position, self.output(position))
 
     def _planes(self, output: Tensor) -> list[Tensor]:
-        """One uint8 or uint16 tensor (1, h, w) per plane of the video."""
-        if self._gives_planes:
-            return blocks_to_planes(values_to_samples(output, self.video_format), self.video_format)
-        return rgb_to_planes(output, self.video_format)
+        return output_planes(output, self._backbone, self.video_format)
+
+
+def output_planes(output: Tensor, backbone: Backbone, video_format: VideoFormat) -> list[Tensor]:
+    """What networks put out for N frames, in the video's own format: one uint8 or uint16 tensor (N, h, w) per plane."""
+    if backbone == Backbone.VAST:
+        return blocks_to_planes(values_to_samples(output, video_format), video_format)
+    return rgb_to_planes(output, video_format)
 
 
 def _network_inputs(window: WindowContent, chunk: ChunkContent) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

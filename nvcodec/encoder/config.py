@@ -13,6 +13,7 @@ from nvcodec.sharing.selection import MaskThreshold
 
 DEFAULT_CHUNK_S = 5.0
 DEFAULT_MAX_MEMORY_BYTES = 4 << 30
+MAX_PSNR = 60.0
 AUTOMATIC = "auto"
 """The preset that suits the time."""
 
@@ -24,7 +25,12 @@ class EncoderConfig:
     Attributes:
         backbone: architecture of the networks.
         num_parameters: parameters per chunk, as the originals count them: embeddings included for HNeRV. None: by bpp.
-        bpp: target of all bits per pixel, from which the number of parameters follows. None: by the preset.
+        bpp: target of all bits per pixel, from which the number of parameters follows. None: by the preset. Windows get
+            their share of it by what they show, where the source can be read twice.
+        bitrate: the same in bits per second.
+        target_bytes: the same as the size of the file.
+        psnr: mean luma PSNR in dB to aim at, with as many bits as that takes.
+        quality: 0..100, how much quality is worth in bits: ten more bring about 3 dB more.
         lmbda: weight of the bits per pixel against the distortion in training; ``bpp`` then only sizes the network.
             None: steered so that the bits come to ``bpp``, or to what suits the size of the network.
         chunk_s: length of a chunk in seconds.
@@ -47,6 +53,10 @@ class EncoderConfig:
     backbone: Backbone = Backbone.VAST
     num_parameters: int | None = None
     bpp: float | None = None
+    bitrate: float | None = None
+    target_bytes: int | None = None
+    psnr: float | None = None
+    quality: float | None = None
     lmbda: float | None = None
     chunk_s: float = DEFAULT_CHUNK_S
     chunk_frames: int | None = None
@@ -80,20 +90,44 @@ class EncoderConfig:
         _require(0 < self.chunk_s < math.inf, "chunk", self.chunk_s, "more than 0 seconds")
         _require(self.num_parameters is None or self.num_parameters >= 1, "params", self.num_parameters, "at least 1")
         _require(self.bpp is None or 0 < self.bpp < math.inf, "bpp", self.bpp, "more than 0")
+        _require(self.bitrate is None or 0 < self.bitrate < math.inf, "bitrate", self.bitrate, "more than 0")
+        _require(self.target_bytes is None or self.target_bytes >= 1, "target-size", self.target_bytes, "at least 1")
+        _require(self.psnr is None or 0 < self.psnr <= MAX_PSNR, "psnr", self.psnr, f"up to {MAX_PSNR:g} dB")
+        _require(self.quality is None or 0 <= self.quality <= 100, "quality", self.quality, "0..100")
         _require(self.lmbda is None or 0 < self.lmbda < math.inf, "lmbda", self.lmbda, "more than 0")
         _require(self.chunk_frames is None or self.chunk_frames >= 1, "chunk", self.chunk_frames, "at least 1 frame")
         _require(self.epochs is None or self.epochs >= 1, "epochs", self.epochs, "at least 1")
         _require(0 <= self.seed < 2**63, "seed", self.seed, "0..2^63 - 1")
         _require(self.threads is None or self.threads >= 1, "threads", self.threads, "at least 1")
         _require(self.max_memory_bytes >= 1 << 24, "max-memory", self.max_memory_bytes, "at least 16 MiB")
-        if self.num_parameters is not None and self.bpp is not None:
-            raise ConfigError("params and bpp both set the size; give one of them", "params")
+        self._require_one_target()
         if self.epochs is not None and self.max_time_s is not None:
             raise ConfigError("epochs and max-time both set the length of the training; give one of them", "epochs")
         if self.preset == "paper" and self.backbone == Backbone.VAST:
             raise ConfigError("preset paper has the recipes of papers, and none is about backbone vast", "preset")
-        if self.lmbda is not None and self.resolved_preset().recipe.rate is None:
-            raise ConfigError(f"the training of preset {self.preset} takes no account of the rate", "lmbda")
+        for name, value in (("lmbda", self.lmbda), ("psnr", self.psnr), ("quality", self.quality)):
+            if value is not None and self.resolved_preset().recipe.rate is None:
+                raise ConfigError(f"the training of preset {self.preset} takes no account of the rate", name)
+
+    def _require_one_target(self) -> None:
+        """Check that at most one setting says how large or how good the file is to be.
+
+        Raises:
+            ConfigError: two of them do.
+        """
+        targets = {
+            "params": self.num_parameters,
+            "bpp": self.bpp,
+            "bitrate": self.bitrate,
+            "target-size": self.target_bytes,
+            "psnr": self.psnr,
+            "quality": self.quality,
+        }
+        given = [name for name, value in targets.items() if value is not None]
+        if len(given) > 1:
+            raise ConfigError(f"{given[0]} and {given[1]} both set the size; give one of them", given[0])
+        if self.lmbda is not None and given and given[0] not in ("params", "bpp"):
+            raise ConfigError(f"lmbda and {given[0]} both say what bits are worth; give one of them", "lmbda")
 
     @property
     def is_kappa_given(self) -> bool:

@@ -13,8 +13,11 @@ from nvcodec.bitstream import StreamHeader
 from nvcodec.decoder.device import prepare_device
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.memory import windows_ahead
+from nvcodec.encoder.pilot import with_guessed_bpp
+from nvcodec.encoder.targets import Targets
 from nvcodec.encoder.time_budget import BY_EFFORT
-from nvcodec.encoder.window_encoding import WindowFrames, choose_mask, prepare_window, train
+from nvcodec.encoder.window_encoding import WindowFrames, choose_mask, prepare_window
+from nvcodec.encoder.window_training import train
 from nvcodec.training.processes import Processes
 from nvcodec.video.source import VideoSource, open_source
 
@@ -45,6 +48,7 @@ def train_along(source: str | Path | VideoSource, config: EncoderConfig, process
         if num_taken_over == NOTHING_TO_DO:
             return
         header = StreamHeader(video.format, video.time_base, video.num_frames or 0)
+        targets = Targets.of(config, video)
         windows = stack.enter_context(windows_ahead(config, video))
         first_frame = sum(len(window.frames) for _, window in zip(range(num_taken_over), windows, strict=False))
         for window_idx in itertools.count(num_taken_over):
@@ -53,7 +57,10 @@ def train_along(source: str | Path | VideoSource, config: EncoderConfig, process
                 return
             frames = WindowFrames.of(window, video.format, device)
             del window
-            job = prepare_window(frames, window_idx, first_frame, header, config, device)
+            settings = targets.of_window(first_frame, sum(frames.chunk_lengths))
+            place = (window_idx, first_frame, header)
+            settings = with_guessed_bpp(frames, *place, settings, device, processes)
+            job = prepare_window(frames, *place, settings, device)
             choose_mask(job, config, processes)
             train(job, config, header, processes)
             first_frame += sum(job.chunk_lengths)

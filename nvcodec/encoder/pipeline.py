@@ -18,6 +18,7 @@ from nvcodec.encoder.following import NOTHING_TO_DO, say_preset
 from nvcodec.encoder.memory import PeakMemory, peak_memory, window_plan, windows_ahead
 from nvcodec.encoder.metadata import file_metadata
 from nvcodec.encoder.output import PartialFile, writing_reported
+from nvcodec.encoder.pilot import with_guessed_bpp
 from nvcodec.encoder.progress import EncodeProgress, EncodeResult, Stage, WindowReport
 from nvcodec.encoder.resume import (
     Leftover,
@@ -27,18 +28,17 @@ from nvcodec.encoder.resume import (
     find_leftover,
     require_same_window,
 )
+from nvcodec.encoder.targets import Targets
 from nvcodec.encoder.time_budget import TimeBudget, suitable_preset
 from nvcodec.encoder.verification import measure_window, report_window, require_written
 from nvcodec.encoder.window_encoding import (
     WindowFrames,
     WindowJob,
     choose_mask,
-    epoch_seconds,
-    num_epochs,
     prepare_window,
     quantize_window,
-    train,
 )
+from nvcodec.encoder.window_training import epoch_seconds, num_epochs, train
 from nvcodec.errors import ConfigError, OutputError
 from nvcodec.sharing.windows import Window
 from nvcodec.training.chunk_frames import ChunkFrames
@@ -131,7 +131,10 @@ def encode(
             rate = video.average_rate
             sink = open_sink(recon, video.format, video.time_base, rate, overwrite=overwrite or resume)
             stack.enter_context(sink)
-        session = _EncodeSession(video, header, output, config, budget, device, processes, sink, progress, should_stop)
+        targets = Targets.of(config, video)
+        session = _EncodeSession(
+            video, header, output, config, targets, budget, device, processes, sink, progress, should_stop
+        )
         result = session.run(leftover)
         if sink is not None:
             sink.close()
@@ -151,6 +154,7 @@ class _EncodeSession:
         header: StreamHeader,
         output: PartialFile,
         config: EncoderConfig,
+        targets: Targets,
         budget: TimeBudget | None,
         device: torch.device,
         processes: Processes,
@@ -162,6 +166,7 @@ class _EncodeSession:
         self._header = header
         self._output = output
         self._config = config
+        self._targets = targets
         self._budget = budget
         self._device = device
         self._processes = processes
@@ -185,7 +190,9 @@ class _EncodeSession:
         seconds = time.monotonic() - self._start
         warnings = self._video.warnings + (self._budget.warnings() if self._budget is not None else [])
         video_format, device = self._header.format, describe_device(self._device)
-        return EncodeResult.of(self._reports, video_format, is_complete, file_bytes, seconds, device, warnings)
+        result = EncodeResult.of(self._reports, video_format, is_complete, file_bytes, seconds, device, warnings)
+        missed = self._targets.warnings(result.bpp, result.psnr_y) if is_complete else []
+        return replace(result, warnings=(*result.warnings, *missed))
 
     def _begin(self) -> NvstWriter:
         self._output.begin()
@@ -243,7 +250,10 @@ class _EncodeSession:
             return None
         frames = WindowFrames.of(window, self._header.format, self._device)
         del window
-        return prepare_window(frames, len(self._reports), self._frames_coded, self._header, self._config, self._device)
+        settings = self._targets.of_window(self._frames_coded, sum(frames.chunk_lengths))
+        place = (len(self._reports), self._frames_coded, self._header)
+        settings = with_guessed_bpp(frames, *place, settings, self._device, self._processes)
+        return prepare_window(frames, *place, settings, self._device)
 
     def _encode_window(self, writer: NvstWriter, windows: Iterator[Window]) -> bool:
         """Encode the next window; false if there is none."""

@@ -1,10 +1,9 @@
-"""One window from frames to integers: mask, training, quantisation."""
+"""One window from frames to what is trained, and from that to integers."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Self
 
@@ -15,7 +14,6 @@ from torch import Tensor
 from nvcodec.bitstream import (
     ChunkContent,
     MaskGranularity,
-    NvstWriter,
     StreamHeader,
     WindowContent,
     WindowHeader,
@@ -26,13 +24,12 @@ from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.quantization import (
     QuantizedEmbeddings,
-    QuantizedParameters,
     QuantizedWindow,
     quantize_embeddings,
     quantize_parameters,
     trained_symbols,
 )
-from nvcodec.encoder.sizing import target_bits, window_network
+from nvcodec.encoder.sizing import window_network
 from nvcodec.encoder.window_sharing import WindowSharing, window_sharing
 from nvcodec.networks import build_network
 from nvcodec.sharing.fisher import empirical_fisher
@@ -40,11 +37,8 @@ from nvcodec.sharing.plans import share_last_layers
 from nvcodec.sharing.selection import select_mask
 from nvcodec.sharing.windows import Window
 from nvcodec.training.chunk_frames import ChunkFrames
-from nvcodec.training.course import TimeCourse
-from nvcodec.training.fit import FitProgress, fit, seconds_per_epoch
 from nvcodec.training.losses import Loss, distortion
 from nvcodec.training.processes import Processes
-from nvcodec.training.steering import RateGoal
 from nvcodec.training.window_model import WindowModel
 from nvcodec.video.format import VideoFormat
 
@@ -83,6 +77,7 @@ class WindowJob:
 
     Attributes:
         window_idx, first_frame: its place in the video.
+        config: its settings, the share of the video's bits that it gets among them.
         spec: the network of its chunks.
         sharing: what they are to share.
         granularity: of the mask.
@@ -94,6 +89,7 @@ class WindowJob:
 
     window_idx: int
     first_frame: int
+    config: EncoderConfig
     spec: NetworkSpec
     sharing: WindowSharing
     granularity: MaskGranularity
@@ -137,6 +133,7 @@ def prepare_window(
     job = WindowJob(
         window_idx=window_idx,
         first_frame=first_frame,
+        config=config,
         spec=spec,
         sharing=sharing,
         granularity=config.granularity if config.is_kappa_given else MaskGranularity.TENSOR,
@@ -162,16 +159,6 @@ def prepare_window(
     return job
 
 
-def epoch_seconds(job: WindowJob, config: EncoderConfig, processes: Processes) -> float:
-    """Time that an epoch of the training is going to take, measured on one batch."""
-    return seconds_per_epoch(job.model, job.chunks, config.resolved_preset().recipe, processes)
-
-
-def num_epochs(job: WindowJob, config: EncoderConfig) -> int:
-    """Epochs that the preset trains the window."""
-    return config.resolved_preset().recipe.num_epochs(job.chunk_lengths)
-
-
 def choose_mask(job: WindowJob, config: EncoderConfig, processes: Processes) -> None:
     """Choose what the window's chunks share by Fisher information, if so asked, and tell the model (section 3.1)."""
     if _mask_needs_information(job, config):
@@ -183,37 +170,10 @@ def choose_mask(job: WindowJob, config: EncoderConfig, processes: Processes) -> 
         job.model.share(agreed.bool())
 
 
-def train(
-    job: WindowJob,
-    config: EncoderConfig,
-    stream: StreamHeader,
-    processes: Processes,
-    on_progress: Callable[[FitProgress], None] = lambda progress: None,
-    should_stop: Callable[[], bool] = lambda: False,
-    seconds: float | None = None,
-) -> None:
-    """Train the window's networks by partial joint training (paper, section 3.2).
-
-    It lasts so many ``seconds``, or the preset's epochs.
-    """
-    recipe = config.resolved_preset().recipe
-    fit(
-        job.model,
-        job.chunks,
-        recipe,
-        generator=job.generator,
-        goal=None if recipe.rate is None else _goal(job, config, stream),
-        course=None if seconds is None else TimeCourse(seconds),
-        processes=processes,
-        on_progress=on_progress,
-        should_stop=should_stop,
-    )
-
-
 def quantize_window(job: WindowJob, config: EncoderConfig) -> tuple[WindowContent, tuple[ChunkContent, ...]]:
     """The integers of the window's blocks: those of its training, or of what that has come to if it knew of none."""
     if job.model.coding is not None:
-        return _window_content(job, config, trained_symbols(job.model.coding))
+        return window_content(job, trained_symbols(job.model.coding))
     preset, model = config.resolved_preset(), job.model
     parameters = quantize_parameters(
         job.spec,
@@ -226,12 +186,11 @@ def quantize_window(job: WindowJob, config: EncoderConfig) -> tuple[WindowConten
     if job.spec.has_embedding:
         values = [_to_numpy(model.embeddings(idx, chunk)) for idx, chunk in enumerate(job.chunks)]
         embeddings = [quantize_embeddings(chunk_values, preset.embedding_bits) for chunk_values in values]
-    return _window_content(job, config, QuantizedWindow(parameters, tuple(embeddings)))
+    return window_content(job, QuantizedWindow(parameters, tuple(embeddings)))
 
 
-def _window_content(
-    job: WindowJob, config: EncoderConfig, quantized: QuantizedWindow
-) -> tuple[WindowContent, tuple[ChunkContent, ...]]:
+def window_content(job: WindowJob, quantized: QuantizedWindow) -> tuple[WindowContent, tuple[ChunkContent, ...]]:
+    """The blocks of a window with some symbols."""
     parameters = quantized.parameters
     largest = max(int(np.abs(symbols).max(initial=0)) for symbols in (parameters.shared, *parameters.own))
     header = WindowHeader(
@@ -260,31 +219,6 @@ def _window_content(
             )
         )
     return WindowContent(header, job.model.mask.cpu().numpy(), parameters.shared), tuple(chunks)
-
-
-def _goal(job: WindowJob, config: EncoderConfig, stream: StreamHeader) -> RateGoal:
-    """What the bits of the window should come to, those included that its symbols have no part in."""
-    num_shared = int(job.model.mask.sum())
-    fixed_bits = 8 * _bytes_of_zeros(job, config, stream, num_shared)
-    stored = (num_shared, job.sharing.num_textures)
-    bits = target_bits(config, stream.format, job.spec, job.chunk_lengths, *stored, fixed_bits)
-    return RateGoal(bits, config.lmbda, fixed_bits)
-
-
-def _bytes_of_zeros(job: WindowJob, config: EncoderConfig, stream: StreamHeader, num_shared: int) -> int:
-    """Bytes of a file of this window alone whose symbols are all zero and so take none."""
-    own = np.zeros(job.spec.num_parameters - num_shared, np.int32)
-    parameters = QuantizedParameters(
-        (0,) * len(job.spec.layout), np.zeros(num_shared, np.int32), (own,) * len(job.chunks)
-    )
-    embeddings = [(0, np.zeros((length, *job.spec.embedding_shape), np.int32)) for length in job.chunk_lengths]
-    quantized = QuantizedWindow(parameters, tuple(embeddings) if job.spec.has_embedding else ())
-    alone = replace(job, window_idx=0, first_frame=0)
-    file = io.BytesIO()
-    writer = NvstWriter(file, stream)
-    writer.write_window(*_window_content(alone, config, quantized))
-    writer.finish(is_complete=True)
-    return file.tell()
 
 
 def _mask_needs_information(job: WindowJob, config: EncoderConfig) -> bool:

@@ -69,11 +69,11 @@ def mark_cuts(frames: Iterable[Frame], threshold: CutThreshold) -> Iterator[tupl
         yield waiting.popleft(), detector.next_is_cut()
 
 
-def make_thumbnail(frame: Frame) -> Thumbnail:
-    """Box-averaged first plane (luma; red of RGB), about 64 samples wide, scaled to 0..1."""
+def make_thumbnail(frame: Frame, about_width: int = THUMBNAIL_WIDTH) -> Thumbnail:
+    """Box-averaged first plane (luma; red of RGB), about so many samples wide, scaled to 0..1."""
     luma = frame.planes[0]
     height, width = luma.shape
-    box_width = max(1, width // THUMBNAIL_WIDTH)
+    box_width = max(1, width // about_width)
     box_height = min(box_width, height)
     rows, columns = height // box_height, width // box_width
     cropped = luma[: rows * box_height, : columns * box_width]

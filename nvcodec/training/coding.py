@@ -19,6 +19,9 @@ LEAST_DEVIATION = 1e-4
 MAX_STEP_OCTAVES = 4.0
 """Farthest that the first steps are scaled, up or down."""
 
+SCALING_OCTAVES = 1 / 64
+"""How exactly they are scaled."""
+
 
 class Coding:
     """Steps, embeddings and symbols of a window whose training knows that it is going to be quantised.
@@ -96,17 +99,22 @@ class Coding:
             return []
         return [self.log_steps, self.log_embedding_steps] if self.embeddings else [self.log_steps]
 
-    def scale_steps(self, bits: float) -> None:
-        """Make all steps larger or smaller by one factor, so that everything rounded takes about so many bits."""
+    def scale_steps(self, bits: float, count: Callable[[], Tensor]) -> None:
+        """Make all steps larger or smaller by one factor, so that everything rounded takes about so many bits.
+
+        Args:
+            bits: that it should take.
+            count: how many it takes now, :meth:`rounded_bits` of all that is to be counted.
+        """
         starts = [steps.detach().clone() for steps in self.steps()]
         least, most = -MAX_STEP_OCTAVES, MAX_STEP_OCTAVES
-        while most - least > 1 / 16:
+        while most - least > SCALING_OCTAVES:
             octaves = (least + most) / 2
             with torch.no_grad():
                 for steps, start in zip(self.steps(), starts, strict=True):
                     steps.copy_(start + octaves)
             self.refit()
-            if self.rounded_bits().item() > bits:
+            if count().item() > bits:
                 least = octaves
             else:
                 most = octaves
@@ -131,6 +139,14 @@ class Coding:
             for some in (self.step_idx, self.embedding_step_idx)
         )
         self.refit()
+
+    def release_steps(self) -> None:
+        """Let the steps be changed again; they are still those of the file."""
+        if self.has_fixed_steps:
+            with torch.no_grad():
+                self.log_steps.copy_(torch.log2(self._final_steps))
+                self.log_embedding_steps.copy_(torch.log2(self._final_embedding_steps))
+            self.step_idx, self.embedding_step_idx = (), ()
 
     def parameters(self, values: Tensor) -> Tensor:
         """Parameters (S,), shared or own, as a decoder would have them."""

@@ -20,14 +20,15 @@ class Course(Protocol):
 
 
 class StepCourse:
-    """A training of so many iterations."""
+    """A training of so many iterations, or the last part of one, which begins at a fraction ``start``."""
 
-    def __init__(self, num_iterations: int) -> None:
+    def __init__(self, num_iterations: int, start: float = 0.0) -> None:
         self._num_iterations = num_iterations
+        self._start = start
 
     def fraction(self, num_done: int) -> float:
-        """The fraction of the iterations."""
-        return num_done / self._num_iterations
+        """The fraction of the iterations, of those before it included."""
+        return self._start + (1 - self._start) * (num_done / self._num_iterations)
 
     def iterations_left(self, num_done: int) -> int:
         """All that are not done."""

@@ -100,10 +100,11 @@ def fit(
     processes: Processes = ALONE,
     on_progress: Callable[[FitProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> None:
+) -> float | None:
     """Train all chunks of a window together, in place.
 
-    One iteration takes one batch from every chunk. A shorter chunk repeats frames and is weighted by its length.
+    One iteration takes one batch from every chunk. A shorter chunk repeats frames and is weighted by its length. A
+    model that is coded already goes on to be.
 
     Args:
         model: the window's networks and parameters; its mask says what is shared.
@@ -116,6 +117,9 @@ def fit(
             the whole model.
         on_progress: called after every iteration; what it is told of time is right in the first process alone.
         should_stop: asked after every iteration; training ends early, in a usable state, once it is true.
+
+    Returns:
+        The weight of the rate, lmbda, that it ended with; None if nothing is quantised.
     """
     groups = [{"params": some, "peak": recipe.learning_rate} for some in (model.vectors(), model.embedded()) if some]
     optimizer = torch.optim.Adam(groups, betas=(recipe.beta1, recipe.beta2), fused=True)
@@ -133,7 +137,7 @@ def fit(
     rate: RateTerm | None = None
     start = time.monotonic()
     psnr, bpp = 0.0, None
-    done, fraction, wants_stop, is_stopped = 0, 0.0, False, False
+    done, fraction, wants_stop, is_stopped = 0, course.fraction(0), False, False
     while fraction < 1 and not is_stopped:
         if recipe.rate is not None and goal is not None and rate is None and fraction >= recipe.rate.start:
             iterations_left = processes.first_says(course.iterations_left(done), model.device)
@@ -198,6 +202,7 @@ def fit(
         wants_stop = should_stop()
         is_stopped = is_stopped or (wants_stop and processes.count == 1)
     _take_from_owners(model, processes)
+    return None if rate is None else rate.lmbda
 
 
 def seconds_per_epoch(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.processes import Processes
+from nvcodec.training.quality import luma_psnr
 from nvcodec.training.recipe import RateRecipe
 from nvcodec.training.steering import RateGoal, Steering
 from nvcodec.training.window_model import WindowModel
@@ -17,6 +20,16 @@ REFIT_INTERVAL = 50
 MEASURING_INTERVAL = 10
 FEW_ITERATIONS = 500
 """In fewer, steps do not come to where they belong by learning, and lmbda runs away meanwhile."""
+MOST_EXCESS = 0.05
+"""By which the rate may be off its goal where the steps are fixed before they are scaled to suit it."""
+LOOKING_INTERVAL = 0.05
+"""Fraction of a training after which the quality is looked at anew where it is the goal."""
+REST_DB = 6.0
+"""dB that a whole training would gain at the pace of its end: what is left of that is still to come."""
+DB_PER_LOG_BITS = 3.6
+"""dB that e times the bits bring: 2.5 for twice of them."""
+MOST_GUESS_ERROR = 16.0
+"""How far the bits that a quality takes are sought from the first guess, up or down."""
 
 
 class RateTerm:
@@ -37,7 +50,7 @@ class RateTerm:
         num_iterations: int,
         processes: Processes,
     ) -> None:
-        """Begin to quantise.
+        """Begin to quantise, or go on with what is quantised already.
 
         Args:
             model: the window's networks.
@@ -48,12 +61,14 @@ class RateTerm:
             num_iterations: how many there are going to be from here on.
             processes: that train together. Each counts the bits of its chunks, the first those of what is shared.
         """
-        self._coding = model.begin_coding(chunks, recipe.initial_step)
-        if goal.lmbda is None and num_iterations < FEW_ITERATIONS:
-            self._coding.scale_steps(goal.bits - goal.fixed_bits)
+        self._coding = model.coding or model.begin_coding(chunks, recipe.initial_step)
         self._coding.count_only(processes.chunks_of(len(chunks)), shared=processes.is_first)
+        self._model, self._chunks, self._goal = model, chunks, goal
         self._processes = processes
         self._recipe = recipe
+        if goal.lmbda is None and num_iterations < FEW_ITERATIONS:
+            self._coding.scale_steps(goal.bits - goal.fixed_bits, self._rounded_bits)
+        self._next_look = 0.0
         self._num_begun = 0
         video_format, lengths = chunks[0].format, [len(chunk) for chunk in chunks]
         self._num_pixels = video_format.width * video_format.height * sum(lengths)
@@ -64,6 +79,11 @@ class RateTerm:
     def bpp(self) -> float:
         """Bits per pixel of the window, all of them, if it were rounded now or some iterations ago."""
         return self._steering.rate.item() / self._num_pixels
+
+    @property
+    def lmbda(self) -> float:
+        """The weight of the bits per pixel now."""
+        return self._steering.lmbda.item()
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
         """What the optimiser has to learn from now on beside the parameters.
@@ -86,17 +106,47 @@ class RateTerm:
             fraction: of the training that is done, 0..1.
             speed: the iteration's learning rate relative to the peak, 0..1.
         """
+        if self._goal.psnr is not None and fraction >= self._next_look:
+            self._aim(fraction, self._goal.psnr)
         is_fixing = fraction >= self._recipe.fixed_steps and not self._coding.has_fixed_steps
         if is_fixing:
-            self._coding.fix_steps()
+            self._fix_steps()
         elif self._num_begun % REFIT_INTERVAL == 0:
             self._coding.refit()
         if is_fixing or self._num_begun % MEASURING_INTERVAL == 0:
-            bits = self._coding.rounded_bits()
-            self._processes.add_up([bits])
-            self._steering.measure(bits)
+            self._steering.measure(self._rounded_bits())
         self._steering.update(speed)
         self._num_begun += 1
+
+    def _aim(self, fraction: float, goal_db: float) -> None:
+        """Steer to the bits that bring the quality aimed at by the end, by the quality of now."""
+        is_first_look = not self._next_look
+        self._next_look = fraction + LOOKING_INTERVAL
+        if is_first_look:
+            # What begins to be quantised is worse for a while.
+            return
+        own_chunks = self._processes.chunks_of(len(self._chunks))
+        psnr_sum = luma_psnr(self._model, self._chunks, own_chunks) * sum(len(self._chunks[idx]) for idx in own_chunks)
+        total = torch.tensor(psnr_sum, device=self._steering.rate.device)
+        self._processes.add_up([total])
+        psnr = total.item() / sum(len(chunk) for chunk in self._chunks)
+        missing = goal_db - (psnr + REST_DB * (1 - fraction))
+        bits = self._steering.rate.item() * math.exp(missing / DB_PER_LOG_BITS)
+        least, most = self._goal.bits / MOST_GUESS_ERROR, self._goal.bits * MOST_GUESS_ERROR
+        self._steering.bits = min(max(bits, least), most)
+
+    def _fix_steps(self) -> None:
+        if self._goal.lmbda is None:
+            goal = self._steering.bits - self._goal.fixed_bits
+            if abs(math.log(max(self._rounded_bits().item(), 1.0) / max(goal, 1.0))) > MOST_EXCESS:
+                self._coding.scale_steps(goal, self._rounded_bits)
+        self._coding.fix_steps()
+
+    def _rounded_bits(self) -> Tensor:
+        """Bits of what all processes code if it were rounded now, a scalar."""
+        bits = self._coding.rounded_bits()
+        self._processes.add_up([bits])
+        return bits
 
     def loss(self) -> Tensor:
         """The term, a scalar to differentiate."""

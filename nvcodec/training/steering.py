@@ -23,14 +23,16 @@ class RateGoal:
     """What the rate of a window should come to.
 
     Attributes:
-        bits: of the window, to which lmbda is steered.
+        bits: of the window, to which lmbda is steered; with ``psnr`` the first guess.
         lmbda: fixed weight of the bits per pixel against the distortion; None: steered.
         fixed_bits: what the window takes beside its coded symbols.
+        psnr: mean luma PSNR of the window's frames in dB that the bits are to suffice for; None: the bits are the goal.
     """
 
     bits: float
     lmbda: float | None = None
     fixed_bits: float = 0.0
+    psnr: float | None = None
 
 
 class Steering:
@@ -40,6 +42,7 @@ class Steering:
     belongs if a tenth more bits would lessen the distortion by a fortieth, and does not leave a range around that.
 
     Attributes:
+        bits: to which it is steered; may be changed at any time.
         lmbda: its value now, a scalar tensor.
         rate: bits of the window when they were last measured, fixed ones included, a scalar tensor.
     """
@@ -54,6 +57,7 @@ class Steering:
             num_iterations: how many updates there will be.
         """
         self._goal = goal
+        self.bits = goal.bits
         self._gain = GAIN / max(num_iterations, 1)
         if goal.lmbda is None:
             self.lmbda = (0.25 * distortion * num_pixels / goal.bits).clamp(min=LEAST_LMBDA)
@@ -75,7 +79,7 @@ class Steering:
         """
         if self._goal.lmbda is not None:
             return
-        excess = torch.log(self.rate / self._goal.bits)
+        excess = torch.log(self.rate / self.bits)
         step = (self._gain / max(speed, LEAST_SPEED) * excess).clamp(-MAX_LOG_STEP, MAX_LOG_STEP)
         self._integral = (self._integral + step).clamp(-MAX_LOG_RANGE, MAX_LOG_RANGE)
         away = (self._integral + DAMPING * excess).clamp(-MAX_LOG_RANGE, MAX_LOG_RANGE)

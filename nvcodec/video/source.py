@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -53,6 +54,7 @@ class VideoSource:
         self._reading = threading.Lock()
         self._selection = selection
         self._strict = strict
+        self._open_again: Callable[[], VideoSource] | None = None
         self._num_damages = 0
         self._decoded = reader.decode(self._report_damage)
         first = next(self._decoded, None)
@@ -89,6 +91,14 @@ class VideoSource:
                 yield Frame(self._conversion.apply(decoded), pts, duration)
         if num_selected == 0:
             raise InputError("no frame lies in the selected range", self.name)
+
+    def may_be_opened_again(self, open_again: Callable[[], VideoSource]) -> None:
+        """Say how."""
+        self._open_again = open_again
+
+    def again(self) -> VideoSource | None:
+        """The same frames once more, from their start; None if they can be read only once."""
+        return None if self._open_again is None else self._open_again()
 
     def close(self) -> None:
         """Release the input, unless another thread is reading: what it waits for may never come."""
@@ -212,10 +222,15 @@ def open_source(
     selection.validate()
     reader = _open_reader(str(path))
     try:
-        return VideoSource(reader, selection, scale, strict)
+        video = VideoSource(reader, selection, scale, strict)
     except BaseException:
         reader.close()
         raise
+    if str(path) != _PIPE:
+        video.may_be_opened_again(
+            partial(open_source, path, frames=frames, start_s=start_s, end_s=end_s, scale=scale, strict=strict)
+        )
+    return video
 
 
 def parse_scale(scale: str, width: int, height: int) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from nvcodec.cli.types import Duration, Kappa
+from nvcodec.cli.types import Duration, Kappa, Quantity
 
 
 @pytest.mark.parametrize(("text", "value"), [("auto", None), ("0", 0.0), ("1", 1.0), ("0.25", 0.25)])
@@ -28,3 +28,25 @@ def test_durations(text: str, seconds: float) -> None:
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(click.BadParameter, match="duration"):
         Duration().convert(text, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_bytes", "value"),
+    [
+        ("800k", False, 800_000),
+        ("1.5M", False, 1_500_000),
+        ("20MB", False, 20_000_000),
+        ("20MiB", False, 20 << 20),
+        ("4G", True, 4 << 30),
+        ("4GiB", True, 4 << 30),
+        ("17", True, 17),
+    ],
+)
+def test_quantities(text: str, is_bytes: bool, value: int) -> None:
+    assert Quantity(is_bytes=is_bytes).convert(text, None, None) == value
+
+
+@pytest.mark.parametrize("text", ["", "M", "-1", "1iB", "1e6", "1.M", "1 000"])
+def test_what_is_no_quantity(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="number"):
+        Quantity().convert(text, None, None)

@@ -168,11 +168,24 @@ def test_steps_are_scaled_alike_to_suit_a_number_of_bits(backbone: Backbone, rat
     _, coding = begun(backbone)
     before = torch.cat([steps.detach().clone() for steps in coding.steps()])
     goal = ratio * coding.rounded_bits().item()
-    coding.scale_steps(goal)
-    assert coding.rounded_bits().item() == pytest.approx(goal, rel=0.04)
+    coding.scale_steps(goal, coding.rounded_bits)
+    assert coding.rounded_bits().item() == pytest.approx(goal, rel=0.02)
     octaves = torch.cat([steps.detach() for steps in coding.steps()]) - before
     assert octaves.std() < 1e-5
     assert (octaves.mean() > 0.2) == (ratio < 1)
+
+
+def test_steps_that_were_fixed_are_released_as_they_are() -> None:
+    _, coding = begun()
+    coding.fix_steps()
+    fixed, before = coding.step_idx, coding.rounded_bits().item()
+    coding.release_steps()
+    assert not coding.has_fixed_steps
+    assert coding.steps()
+    coding.refit()
+    assert coding.rounded_bits().item() == pytest.approx(before, rel=1e-3)
+    coding.fix_steps()
+    assert coding.step_idx == fixed
 
 
 def test_embeddings_are_in_the_order_of_their_groups() -> None:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from nvcodec.bitstream import StreamHeader
 from nvcodec.encoder.config import EncoderConfig
-from nvcodec.encoder.window_encoding import WindowJob, choose_mask, train
+from nvcodec.encoder.window_encoding import WindowJob, choose_mask
+from nvcodec.encoder.window_training import train
 from nvcodec.sharing.selection import select_mask
 from nvcodec.training.fit import FitProgress, fit
 from nvcodec.training.processes import ALONE

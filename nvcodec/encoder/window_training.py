@@ -1,0 +1,244 @@
+"""The training of one window, towards the bits or the quality that the user asks for."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nvcodec.bitstream import ChunkContent, NvstWriter, StreamHeader, WindowContent
+from nvcodec.encoder.config import EncoderConfig
+from nvcodec.encoder.metadata import file_metadata
+from nvcodec.encoder.quantization import QuantizedParameters, QuantizedWindow, trained_symbols
+from nvcodec.encoder.sizing import target_bits
+from nvcodec.encoder.window_encoding import WindowJob, window_content
+from nvcodec.errors import ConfigError
+from nvcodec.training.course import Course, StepCourse, TimeCourse
+from nvcodec.training.fit import FitProgress, fit, seconds_per_epoch
+from nvcodec.training.processes import Processes
+from nvcodec.training.quality import luma_psnr
+from nvcodec.training.rate_term import DB_PER_LOG_BITS
+from nvcodec.training.steering import RateGoal
+
+# A training that misses its aim by more goes on, a few times, for a part of its iterations from where that part begins.
+BITS_TOLERANCE = 0.015
+PSNR_TOLERANCE = 0.1
+MOST_ROUNDS = 3
+ROUND_LENGTH = 0.15
+ROUND_START = 0.8
+# By which a result may miss an aim before that counts as out of reach.
+BITS_REFUSED = 0.1
+PSNR_REFUSED = 0.2
+# Least bits of a window, relative to those that it takes beside its symbols.
+LEAST_BITS = 1.1
+# Between two results that say how much quality bits bring.
+LEAST_LOG_BITS = 0.03
+# Least part of its bits that a round is taken to leave.
+LEAST_LEFT = 0.7
+# How fast lmbda falls where there are more bits, in logarithms.
+LMBDA_SLOPE = 1.7
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What a training has come to.
+
+    Attributes:
+        symbol_bits: of the window in the file, beside those that it takes anyway.
+        psnr: mean luma PSNR of its frames in dB; None where that is not the goal.
+    """
+
+    symbol_bits: float
+    psnr: float | None
+
+
+def epoch_seconds(job: WindowJob, config: EncoderConfig, processes: Processes) -> float:
+    """Time that an epoch of the training is going to take, measured on one batch."""
+    return seconds_per_epoch(job.model, job.chunks, config.resolved_preset().recipe, processes)
+
+
+def num_epochs(job: WindowJob, config: EncoderConfig) -> int:
+    """Epochs that the preset trains the window."""
+    return config.resolved_preset().recipe.num_epochs(job.chunk_lengths)
+
+
+def train(
+    job: WindowJob,
+    config: EncoderConfig,
+    stream: StreamHeader,
+    processes: Processes,
+    on_progress: Callable[[FitProgress], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    seconds: float | None = None,
+) -> None:
+    """Train the window's networks by partial joint training (paper, section 3.2).
+
+    It lasts so many ``seconds``, or the preset's epochs and somewhat longer where that misses the bits or the quality
+    that the user asks for.
+
+    Raises:
+        ConfigError: those are out of reach.
+    """
+    recipe = config.resolved_preset().recipe
+    goal = None if recipe.rate is None else rate_goal(job, config, stream)
+
+    def train_for(course: Course | None, goal: RateGoal | None) -> float | None:
+        return fit(
+            job.model,
+            job.chunks,
+            recipe,
+            generator=job.generator,
+            goal=goal,
+            course=course,
+            processes=processes,
+            on_progress=on_progress,
+            should_stop=should_stop,
+        )
+
+    lmbda = train_for(None if seconds is None else TimeCourse(seconds), goal)
+    if goal is None or lmbda is None or goal.lmbda is not None or job.config.bpp is None:
+        return
+    if seconds is None:
+        iterations = recipe.num_epochs(job.chunk_lengths) * recipe.num_iterations(job.chunk_lengths)
+        course = StepCourse(math.ceil(ROUND_LENGTH * iterations), ROUND_START)
+        results = [_result(job, config, stream, goal)]
+        left = 1.0  # of the bits that a round begins with
+        while len(results) <= MOST_ROUNDS:
+            last = results[-1]
+            factor = 0.0 if _is_met(last, goal) or should_stop() else _factor(results, goal)
+            symbol_bits = processes.first_says(round(last.symbol_bits * factor / left), job.model.device)
+            if not symbol_bits:
+                break
+            _scale_steps(job, config, stream, goal.fixed_bits + symbol_bits)
+            lmbda *= (symbol_bits * left / last.symbol_bits) ** -LMBDA_SLOPE
+            train_for(course, replace(goal, lmbda=lmbda, psnr=None))
+            results.append(_result(job, config, stream, goal))
+            left = min(max(results[-1].symbol_bits / symbol_bits, LEAST_LEFT), 1 / LEAST_LEFT)
+        if not should_stop():
+            _require_reached(results[-1], goal, config)
+
+
+def rate_goal(job: WindowJob, config: EncoderConfig, stream: StreamHeader) -> RateGoal:
+    """What the training should come to, the bits included that its symbols have no part in.
+
+    Raises:
+        ConfigError: the bits do not suffice for those.
+    """
+    num_shared = int(job.model.mask.sum())
+    fixed_bits = _bits_of_zeros(job, config, stream, num_shared)
+    stored = (num_shared, job.sharing.num_textures)
+    bits = target_bits(job.config, stream.format, job.spec, job.chunk_lengths, *stored, fixed_bits)
+    is_size_asked = job.config.lmbda is None and config.psnr is None
+    if is_size_asked and bits <= LEAST_BITS * fixed_bits:
+        raise _out_of_reach(config, LEAST_BITS * fixed_bits / bits)
+    return RateGoal(bits, job.config.lmbda, fixed_bits, config.psnr)
+
+
+def _bits_of_zeros(job: WindowJob, config: EncoderConfig, stream: StreamHeader, num_shared: int) -> int:
+    """Bits of the window if its symbols are all zero and so take none."""
+    own = np.zeros(job.spec.num_parameters - num_shared, np.int32)
+    parameters = QuantizedParameters(
+        (0,) * len(job.spec.layout), np.zeros(num_shared, np.int32), (own,) * len(job.chunks)
+    )
+    embeddings = [(0, np.zeros((length, *job.spec.embedding_shape), np.int32)) for length in job.chunk_lengths]
+    quantized = QuantizedWindow(parameters, tuple(embeddings) if job.spec.has_embedding else ())
+    return _file_bits(job, config, stream, quantized)
+
+
+def _file_bits(job: WindowJob, config: EncoderConfig, stream: StreamHeader, quantized: QuantizedWindow) -> int:
+    """Bits that a file grows by with a window; those of the file itself are the first window's."""
+    alone = replace(job, window_idx=0, first_frame=0)
+    num_bytes = _file_bytes(stream, config, window_content(alone, quantized))
+    return 8 * (num_bytes if job.window_idx == 0 else num_bytes - _file_bytes(stream, config, None))
+
+
+def _file_bytes(
+    stream: StreamHeader, config: EncoderConfig, window: tuple[WindowContent, tuple[ChunkContent, ...]] | None
+) -> int:
+    file = io.BytesIO()
+    writer = NvstWriter(file, stream)
+    writer.write_metadata(file_metadata(config))
+    if window is not None:
+        writer.write_window(*window)
+    writer.finish(is_complete=True)
+    return file.tell()
+
+
+def trained_bits(job: WindowJob, config: EncoderConfig, stream: StreamHeader) -> int:
+    """Bits of a window in the file, as its training has left it."""
+    assert job.model.coding is not None
+    return _file_bits(job, config, stream, trained_symbols(job.model.coding))
+
+
+def _result(job: WindowJob, config: EncoderConfig, stream: StreamHeader, goal: RateGoal) -> _Result:
+    psnr = None if goal.psnr is None else luma_psnr(job.model, job.chunks, range(len(job.chunks)))
+    return _Result(max(trained_bits(job, config, stream) - goal.fixed_bits, 1.0), psnr)
+
+
+def _is_met(result: _Result, goal: RateGoal) -> bool:
+    if goal.psnr is not None and result.psnr is not None:
+        return abs(result.psnr - goal.psnr) <= PSNR_TOLERANCE
+    return abs(result.symbol_bits + goal.fixed_bits - goal.bits) <= BITS_TOLERANCE * goal.bits
+
+
+def _factor(results: Sequence[_Result], goal: RateGoal) -> float:
+    """How many times the last result's bits would bring it to the goal."""
+    last = results[-1]
+    if goal.psnr is None or last.psnr is None:
+        return (goal.bits - goal.fixed_bits) / last.symbol_bits
+    slope = DB_PER_LOG_BITS
+    if len(results) > 1 and results[-2].psnr is not None:
+        log_bits = math.log(last.symbol_bits / results[-2].symbol_bits)
+        if abs(log_bits) > LEAST_LOG_BITS:
+            slope = min(max((last.psnr - results[-2].psnr) / log_bits, slope / 2), 2 * slope)
+    return math.exp((goal.psnr - last.psnr) / slope)
+
+
+def _scale_steps(job: WindowJob, config: EncoderConfig, stream: StreamHeader, bits: float) -> None:
+    """Make the steps of a window larger or smaller so that it takes so many bits in the file."""
+    coding = job.model.coding
+    assert coding is not None
+    steps = (0,) * len(job.spec.layout)
+
+    def count() -> Tensor:
+        shared, own, embeddings = coding.integers()
+        quantized = QuantizedWindow(
+            QuantizedParameters(steps, shared, tuple(own)), tuple((0, symbols) for symbols in embeddings)
+        )
+        return torch.tensor(_file_bits(job, config, stream, quantized))
+
+    coding.release_steps()
+    coding.scale_steps(bits, count)
+    coding.fix_steps()
+
+
+def _require_reached(result: _Result, goal: RateGoal, config: EncoderConfig) -> None:
+    """Refuse what takes fewer bits than there can be, or more quality.
+
+    Raises:
+        ConfigError: its place is the setting, and its reason names the nearest that is possible.
+    """
+    if goal.psnr is not None and result.psnr is not None:
+        if result.psnr < goal.psnr - PSNR_REFUSED:
+            nearest = math.floor(10 * result.psnr) / 10
+            raise ConfigError(f"{goal.psnr:g} dB are out of reach; these settings come to {nearest:g} dB", "psnr")
+    elif result.symbol_bits + goal.fixed_bits > (1 + BITS_REFUSED) * goal.bits:
+        raise _out_of_reach(config, (result.symbol_bits + goal.fixed_bits) / goal.bits)
+
+
+def _out_of_reach(config: EncoderConfig, factor: float) -> ConfigError:
+    """The refusal of a size, so many times of which is possible."""
+    if config.bitrate is not None:
+        nearest = f"{math.ceil(config.bitrate * factor / 100) * 100}"
+        return ConfigError(f"{config.bitrate:g} bits per second are too few; {nearest} are possible", "bitrate")
+    if config.target_bytes is not None:
+        nearest = f"{math.ceil(config.target_bytes * factor)}"
+        return ConfigError(f"{config.target_bytes} bytes are too few; {nearest} are possible", "target-size")
+    bpp = config.bpp if config.bpp is not None else config.resolved_preset().bpp
+    nearest = f"{math.ceil(bpp * factor * 1e4) / 1e4:g}"
+    return ConfigError(f"{bpp:g} bits per pixel are too few; {nearest} are possible", "bpp")
