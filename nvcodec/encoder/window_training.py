@@ -25,12 +25,14 @@ from nvcodec.training.quality import luma_psnr
 from nvcodec.training.rate_term import DB_PER_LOG_BITS
 from nvcodec.training.steering import RateGoal
 
-# A training that misses its aim by more goes on, a few times, for a part of its iterations from where that part begins.
+# A training that misses its aim by more goes on, a few times, for a part of its iterations, but not too few, as if it
+# were so far.
 BITS_TOLERANCE = 0.015
-PSNR_TOLERANCE = 0.1
+PSNR_TOLERANCE = 0.15
 MOST_ROUNDS = 3
 ROUND_LENGTH = 0.15
 ROUND_START = 0.8
+LEAST_ROUND = 100
 # By which a result may miss an aim before that counts as out of reach.
 BITS_REFUSED = 0.1
 PSNR_REFUSED = 0.2
@@ -105,7 +107,7 @@ def train(
         return
     if seconds is None:
         iterations = recipe.num_epochs(job.chunk_lengths) * recipe.num_iterations(job.chunk_lengths)
-        course = StepCourse(math.ceil(ROUND_LENGTH * iterations), ROUND_START)
+        course = StepCourse(max(LEAST_ROUND, math.ceil(ROUND_LENGTH * iterations)), ROUND_START)
         results = [_result(job, config, stream, goal)]
         left = 1.0  # of the bits that a round begins with
         while len(results) <= MOST_ROUNDS:
