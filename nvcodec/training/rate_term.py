@@ -24,7 +24,7 @@ MOST_EXCESS = 0.05
 """By which the rate may be off its goal where the steps are fixed before they are scaled to suit it."""
 LOOKING_INTERVAL = 0.05
 """Fraction of a training after which the quality is looked at anew where it is the goal."""
-REST_DB = 4.0
+REST_DB = 5.0
 """dB that a whole training would gain at the pace of its end: what is left of that is still to come."""
 DB_PER_LOG_BITS = 3.6
 """dB that e times the bits bring: 2.5 for twice of them."""
