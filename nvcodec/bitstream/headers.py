@@ -10,7 +10,7 @@ from nvcodec.bitstream.steps import MAX_STEP_SHIFT, MIN_STEP_SHIFT, NUM_STEPS
 from nvcodec.video.format import ChromaSubsampling, ColorRange
 
 MAJOR_VERSION = 0
-MINOR_VERSION = 5
+MINOR_VERSION = 6
 """While the major version is 0 this is the number of the draft, and a reader accepts no other."""
 
 MAGIC = int.from_bytes(b"\x89NVST\r\n\x1a", "little")
@@ -105,7 +105,7 @@ STREAM = Record(
     (
         Field("width", "u32", "of a frame, pixels", 1, 16384),
         Field("height", "u32", "of a frame, pixels", 1, 16384),
-        Field("bit_depth", "u8", "8 or 10", 8, 10),
+        Field("bit_depth", "u8", "8, 10 or 12", 8, 12),
         Field("chroma_subsampling", "u8", "which planes there are", labels=ChromaSubsampling),
         Field("color_primaries", "u8", "H.273 code point"),
         Field("transfer_characteristics", "u8", "H.273 code point"),
@@ -118,6 +118,18 @@ STREAM = Record(
         Field("time_base_num", "u32", "seconds per unit of timestamps, numerator", 1, 2**31 - 1),
         Field("time_base_den", "u32", "denominator", 1, 2**31 - 1),
         Field("num_source_frames", "u64", "frames of the source, 0 if unknown when the file was begun"),
+        Field("mastering_red_x", "u16", "mastering display: chromaticity of its red, units of 0.00002"),
+        Field("mastering_red_y", "u16", ""),
+        Field("mastering_green_x", "u16", "of its green"),
+        Field("mastering_green_y", "u16", ""),
+        Field("mastering_blue_x", "u16", "of its blue"),
+        Field("mastering_blue_y", "u16", ""),
+        Field("mastering_white_x", "u16", "of its white"),
+        Field("mastering_white_y", "u16", ""),
+        Field("mastering_max_luminance", "u32", "of its white, units of 0.0001 cd/m²"),
+        Field("mastering_min_luminance", "u32", "of its black"),
+        Field("max_content_light", "u16", "MaxCLL, cd/m²; 0 unknown"),
+        Field("max_average_light", "u16", "MaxFALL, cd/m²; 0 unknown"),
     ),
 )
 

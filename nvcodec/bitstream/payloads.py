@@ -20,7 +20,7 @@ from nvcodec.bitstream.masks import pack_mask, parse_mask
 from nvcodec.bitstream.network_spec import Activation, Backbone, NetworkSpec, OutputActivation, Stage
 from nvcodec.bitstream.sections import pack_section, parse_section
 from nvcodec.errors import MalformedError
-from nvcodec.video.format import ChromaSubsampling, ColorRange, VideoFormat
+from nvcodec.video.format import ChromaSubsampling, ColorRange, LightMetadata, VideoFormat
 
 Int32Array = npt.NDArray[np.int32]
 Int64Array = npt.NDArray[np.int64]
@@ -34,6 +34,7 @@ def pack_stream(header: StreamHeader) -> bytes:
     return headers.STREAM.pack(
         {
             **asdict(header.format),
+            **asdict(header.format.light),
             "reserved": 0,
             "time_base_num": header.time_base.numerator,
             "time_base_den": header.time_base.denominator,
@@ -50,13 +51,14 @@ def parse_stream(cursor: Cursor, limits: Limits) -> StreamHeader:
     """
     values = headers.STREAM.parse(cursor)
     cursor.finish()
-    fields: dict[str, Any] = {name: values[name] for name in VideoFormat.__dataclass_fields__}
+    light = LightMetadata(**{name: values[name] for name in LightMetadata.__dataclass_fields__})
+    fields: dict[str, Any] = {name: values[name] for name in VideoFormat.__dataclass_fields__ if name != "light"}
     fields["chroma_subsampling"] = ChromaSubsampling(fields["chroma_subsampling"])
     fields["color_range"] = ColorRange(fields["color_range"])
     time_base = Fraction(values["time_base_num"], values["time_base_den"])
     if time_base.numerator != values["time_base_num"]:
         raise MalformedError("the time base is not in lowest terms", cursor.place)
-    header = StreamHeader(VideoFormat(**fields), time_base, values["num_source_frames"])
+    header = StreamHeader(VideoFormat(**fields, light=light), time_base, values["num_source_frames"])
     header.validate()
     limits.check_frame(header.format.width, header.format.height, cursor.place)
     return header

@@ -75,6 +75,8 @@ class StreamSummary:
         bit_depth: bits per sample.
         chroma_subsampling, color_range: names.
         color_primaries, transfer_characteristics, matrix_coefficients: H.273 code points.
+        mastering_display: chromaticities and cd/m², empty if unknown.
+        max_content_light, max_average_light: cd/m², 0 if unknown.
         time_base: seconds per unit, as a fraction.
         duration_s: from the first frame's beginning to the last frame's end.
         frame_rate: frames per second on average.
@@ -101,6 +103,9 @@ class StreamSummary:
     color_primaries: int
     transfer_characteristics: int
     matrix_coefficients: int
+    mastering_display: str
+    max_content_light: int
+    max_average_light: int
     time_base: str
     duration_s: float
     frame_rate: float
@@ -124,6 +129,7 @@ def summarize(reader: NvstReader) -> StreamSummary:
         BitstreamError: a box is damaged.
     """
     video, time_base = reader.header.format, reader.header.time_base
+    light = video.light
     windows = tuple(summarize_window(reader, window_idx) for window_idx in range(len(reader.windows)))
     chunks = [chunk for window in reader.windows for chunk in window.chunks]
     duration = time_base * (chunks[-1].end_pts - chunks[0].first_pts) if chunks else 0
@@ -144,6 +150,9 @@ def summarize(reader: NvstReader) -> StreamSummary:
         color_primaries=video.color_primaries,
         transfer_characteristics=video.transfer_characteristics,
         matrix_coefficients=video.matrix_coefficients,
+        mastering_display=light.mastering_display(in_units=False) if light.has_mastering_display else "",
+        max_content_light=light.max_content_light,
+        max_average_light=light.max_average_light,
         time_base=str(time_base),
         duration_s=float(duration),
         frame_rate=_ratio(reader.num_frames, float(duration)),

@@ -67,6 +67,10 @@ def _stream_block(summary: StreamSummary) -> str:
         ("kappa", f"{summary.kappa:.4f} of the parameters are shared"),
         ("rate", f"{summary.bpp:.5f} bits per pixel, {summary.bits_per_parameter:.3f} bits per stored parameter"),
     ]
+    if summary.mastering_display:
+        rows.insert(2, ("display", summary.mastering_display))
+    if summary.max_content_light or summary.max_average_light:
+        rows.insert(2, ("light", f"MaxCLL {summary.max_content_light}, MaxFALL {summary.max_average_light} cd/m²"))
     return _table(rows, left=2)
 
 

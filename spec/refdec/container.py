@@ -22,7 +22,7 @@ from .limits import MAX_CHUNKS, MAX_FRAMES, limit
 from .stream import Stream, read_stream
 from .window import Window, read_window
 
-STREAM_BYTES = 40
+STREAM_BYTES = 68
 TRAILER_BYTES = 32
 
 

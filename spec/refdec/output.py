@@ -53,7 +53,7 @@ def y4m_parts(stream: Stream, windows: list[DecodedWindow]) -> Iterator[bytes]:
     if not windows:
         raise OutputError("y4m needs a frame, for the frame rate")
     rate = 1 / (Fraction(*stream.time_base) * windows[0].chunks[0].chunk.header.durations[0])
-    depth = "" if stream.bit_depth == 8 else ("" if stream.chroma_subsampling == GRAY else "p") + "10"
+    depth = "" if stream.bit_depth == 8 else ("" if stream.chroma_subsampling == GRAY else "p") + str(stream.bit_depth)
     name = Y4M_NAMES[stream.chroma_subsampling] + depth
     aspect = f"{stream.sample_aspect[0]}:{stream.sample_aspect[1]}" if stream.sample_aspect[0] else "0:0"
     head = f"W{stream.width} H{stream.height} F{rate.numerator}:{rate.denominator} Ip A{aspect} C{name}"

@@ -48,10 +48,10 @@ def read_stream(data: bytes, box: Box) -> Stream:
     width = cursor.number("width", "u32", 1, 16384)
     height = cursor.number("height", "u32", 1, 16384)
     limit(width * height <= MAX_PIXELS, f"more than {MAX_PIXELS} pixels of a frame", cursor.offset - 8)
-    # "bit_depth is 8 or 10."
+    # "bit_depth is 8, 10 or 12."
     offset = cursor.offset
-    bit_depth = cursor.number("bit_depth", "u8", 8, 10)
-    require(bit_depth in (8, 10), "bit_depth is not 8 or 10", offset)
+    bit_depth = cursor.number("bit_depth", "u8", 8, 12)
+    require(bit_depth in (8, 10, 12), "bit_depth is not 8, 10 or 12", offset)
     # "0 GRAY, 1 YUV420, 2 YUV422, 3 YUV444, 4 RGB"; "Where a field lists its values, any other is invalid; H.273 code
     # points may be any." (clause 1)
     chroma_subsampling = cursor.choice("chroma_subsampling", "u8", GRAY, RGB)
@@ -71,6 +71,10 @@ def read_stream(data: bytes, box: Box) -> Stream:
     require(math.gcd(time_base_num, time_base_den) == 1, "the time base is not in lowest terms", offset)
     # "num_source_frames is below 2^63"
     num_source_frames = cursor.number("num_source_frames", "u64", 0, 2**63 - 1)
+    # "They change no sample": chromaticities, luminances, content light levels.
+    cursor.numbers("mastering_red_x to mastering_white_y", "u16", 8)
+    cursor.numbers("mastering_max_luminance, mastering_min_luminance", "u32", 2)
+    cursor.numbers("max_content_light, max_average_light", "u16", 2)
     cursor.finish("the stream header")
     return Stream(
         width,

@@ -55,7 +55,7 @@ def refused(data: bytes) -> BitstreamError:
     ("offset", "value", "reason"),
     [
         (0, 0x88, "not a .nvst file"),
-        (8, 1, "version 1.5"),
+        (8, 1, "version 1.6"),
         (9, 2, "version 0.2"),
         (10, 1, "profile 1 is unknown"),
         (11, 1, "reserved is 1"),
@@ -95,7 +95,7 @@ FIELDS = [
     (BoxType.STREAM, field_setter(STREAM, "chroma_subsampling", 9), "chroma_subsampling 9 is unknown"),
     (BoxType.STREAM, field_setter(STREAM, "time_base_num", 5), "lowest terms"),
     (BoxType.STREAM, field_setter(STREAM, "num_source_frames", 2**63), "num_source_frames"),
-    (BoxType.STREAM, lambda payload: payload + b"\0", "expected a STRM box of 40 bytes"),
+    (BoxType.STREAM, lambda payload: payload + b"\0", "expected a STRM box of 68 bytes"),
     (BoxType.WINDOW, field_setter(WINDOW, "window_idx", 1), "window 1 in the place of window 0"),
     (BoxType.WINDOW, field_setter(WINDOW, "first_frame", 1), "first_frame is 1"),
     (BoxType.WINDOW, field_setter(WINDOW, "num_parameters", 7), "num_parameters is 7"),

@@ -21,7 +21,7 @@ from nvcodec.bitstream import (
 )
 from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.errors import ConfigError, MalformedError, NvcodecError, OutputError
-from nvcodec.video.format import ChromaSubsampling, ColorRange, VideoFormat
+from nvcodec.video.format import ChromaSubsampling, ColorRange, LightMetadata, VideoFormat
 from tests.bitstream.nvst_samples import (
     ENERV,
     HNERV,
@@ -63,7 +63,7 @@ def test_window_round_trip(
 @given(
     width=st.integers(1, 4000),
     height=st.integers(1, 4000),
-    bit_depth=st.sampled_from([8, 10]),
+    bit_depth=st.sampled_from([8, 10, 12]),
     subsampling=st.sampled_from(list(ChromaSubsampling)),
     color_range=st.sampled_from(list(ColorRange)),
     tags=st.lists(st.integers(0, 255), min_size=3, max_size=3),
@@ -71,6 +71,13 @@ def test_window_round_trip(
     aspect=st.tuples(st.integers(0, 2**31 - 1), st.integers(1, 2**31 - 1)),
     time_base=st.tuples(st.integers(1, 2**31 - 1), st.integers(1, 2**31 - 1)),
     num_source_frames=st.integers(0, 2**63 - 1),
+    light=st.builds(
+        LightMetadata,
+        **{
+            name: st.integers(0, 2**32 - 1 if "luminance" in name else 2**16 - 1)
+            for name in LightMetadata.__dataclass_fields__
+        },
+    ),
 )
 def test_stream_header_round_trip(
     width: int,
@@ -83,8 +90,9 @@ def test_stream_header_round_trip(
     aspect: tuple[int, int],
     time_base: tuple[int, int],
     num_source_frames: int,
+    light: LightMetadata,
 ) -> None:
-    video = VideoFormat(width, height, bit_depth, subsampling, *tags, color_range, location, *aspect)
+    video = VideoFormat(width, height, bit_depth, subsampling, *tags, color_range, location, *aspect, light)
     header = StreamHeader(video, Fraction(*time_base), num_source_frames)
     assert open_bytes(make_file([], stream=header)).header == header
 

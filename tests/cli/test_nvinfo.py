@@ -14,6 +14,7 @@ from nvcodec.bitstream import ChunkContent, MaskGranularity, NvstWriter, StreamH
 from nvcodec.bitstream.network_spec import Backbone, NetworkSpec, Stage
 from nvcodec.cli.nvinfo import main
 from nvcodec.video.format import VideoFormat
+from tools.check_conformance import VECTORS
 
 NETWORK = NetworkSpec(Backbone.NERV, 1, 2, 1, (Stage(4, 1, 1),), 1, pe_levels=1, stem_width=2)
 
@@ -48,6 +49,14 @@ def test_page(tmp_path: Path) -> None:
         assert text in result.output
     assert "unfinished" not in result.output
     assert "\a" not in result.output
+
+
+def test_hdr_metadata_is_shown() -> None:
+    path = VECTORS / "valid" / "hdr10.nvst"
+    page = CliRunner().invoke(main, [str(path)]).output
+    assert "G(0.265,0.69)B(0.15,0.06)R(0.68,0.32)WP(0.3127,0.329)L(1000,0.005)" in page
+    assert "MaxCLL 1000, MaxFALL 400 cd/m²" in page
+    assert json.loads(CliRunner().invoke(main, [str(path), "--json"]).output)["max_content_light"] == 1000
 
 
 @pytest.mark.parametrize(

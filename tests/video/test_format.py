@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nvcodec.errors import MalformedError
-from nvcodec.video.format import ChromaSubsampling, VideoFormat
+from nvcodec.video.format import ChromaSubsampling, LightMetadata, VideoFormat
 from tests.clips import ALL_FORMATS
 
 
@@ -39,6 +39,8 @@ def test_sound_formats_are_accepted(format):
         ("width", 16385),
         ("height", -1),
         ("bit_depth", 9),
+        ("bit_depth", 14),
+        ("light", LightMetadata(max_content_light=65536)),
         ("chroma_subsampling", 5),
         ("color_primaries", 256),
         ("transfer_characteristics", -1),
@@ -67,3 +69,15 @@ def test_fields_out_of_range_are_named(name, value):
 )
 def test_luma_coefficients_fall_back_by_height(matrix, height, expected):
     assert VideoFormat(64, height, matrix_coefficients=matrix).luma_coefficients == expected
+
+
+def test_a_mastering_display_as_text():
+    light = LightMetadata(34000, 16000, 13250, 34500, 7500, 3000, 15635, 16450, 40_000_000, 1)
+    assert light.has_mastering_display
+    assert not light.has_content_light
+    assert light.mastering_display(in_units=True) == (
+        "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(40000000,1)"
+    )
+    assert light.mastering_display(in_units=False) == (
+        "G(0.265,0.69)B(0.15,0.06)R(0.68,0.32)WP(0.3127,0.329)L(4000,0.0001)"
+    )

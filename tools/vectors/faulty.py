@@ -30,7 +30,7 @@ def _file_header_faults() -> list[Vector]:
     faults = []
     for name, offset, value, error, reason in (
         ("magic", 0, 0x88, MALFORMED, "not a .nvst file"),
-        ("major-version", 8, 1, UNSUPPORTED, "version 1.5"),
+        ("major-version", 8, 1, UNSUPPORTED, "version 1.6"),
         ("minor-version", 9, 1, UNSUPPORTED, "version 0.1"),
         ("profile", 10, 1, UNSUPPORTED, "profile 1 is unknown"),
         ("reserved", 11, 1, MALFORMED, "reserved is 1"),

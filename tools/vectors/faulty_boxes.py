@@ -119,7 +119,7 @@ def _order_faults() -> list[Vector]:
             "the first box is not STRM",
             data,
             lambda b: b.pop(0),
-            "expected a STRM box of 40 bytes",
+            "expected a STRM box of 68 bytes",
             MALFORMED,
         ),
         (
@@ -127,7 +127,7 @@ def _order_faults() -> list[Vector]:
             "an unknown box before STRM",
             data,
             lambda b: b.insert(0, note),
-            "expected a STRM box of 40 bytes",
+            "expected a STRM box of 68 bytes",
             MALFORMED,
         ),
         ("stream-twice", "STRM twice", data, lambda b: b.insert(1, b[0]), "the box is out of order", MALFORMED),
@@ -280,7 +280,7 @@ def _lengths() -> list[Vector]:
     stream = with_payload(finished, b"STRM", lambda payload: payload + b"\0")
     file_header, boxes = take_apart(finished)
     faults.append(
-        faulty("strm-too-long", "a byte behind the last field of STRM", stream, "expected a STRM box of 40 bytes")
+        faulty("strm-too-long", "a byte behind the last field of STRM", stream, "expected a STRM box of 68 bytes")
     )
     front = bases.cut(bases.front())
     longer = with_payload(front, b"indx", lambda payload: payload + b"\0")

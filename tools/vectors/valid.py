@@ -9,7 +9,7 @@ from fractions import Fraction
 from nvcodec.bitstream import MaskGranularity
 from nvcodec.bitstream.headers import BOX_HEADER, MAX_PTS
 from nvcodec.bitstream.network_spec import Backbone, NetworkSpec, OutputActivation, Stage
-from nvcodec.video.format import ChromaSubsampling, ColorRange
+from nvcodec.video.format import ChromaSubsampling, ColorRange, LightMetadata
 from tools.vectors import metadata
 from tools.vectors.building import build
 from tools.vectors.networks import ENERV, HNERV, NERV, TEXTURE, TINY, VAST, gray, silu
@@ -23,6 +23,15 @@ YUV444, RGB = ChromaSubsampling.YUV444, ChromaSubsampling.RGB
 LIMITED = ColorRange.LIMITED
 WEIGHT, ROW, TENSOR = MaskGranularity.WEIGHT, MaskGranularity.ROW, MaskGranularity.TENSOR
 SMALL = replace(FORMAT, width=8, height=4)
+HDR10 = replace(
+    FORMAT,
+    bit_depth=10,
+    color_primaries=9,
+    transfer_characteristics=16,
+    matrix_coefficients=9,
+    color_range=LIMITED,
+    light=LightMetadata(34000, 16000, 13250, 34500, 7500, 3000, 15635, 16450, 10_000_000, 50, 1000, 400),
+)
 
 
 def vectors() -> list[Vector]:
@@ -86,6 +95,10 @@ RECIPES: dict[str, tuple[str, StreamRecipe]] = {
         one(gray(NERV), format=replace(FORMAT, bit_depth=10, chroma_subsampling=GRAY, color_range=LIMITED)),
     ),
     "yuv420-10": ("YUV420, 10 bits, odd height (clause 15)", one(HNERV, format=replace(FORMAT, bit_depth=10))),
+    "yuv420-12-limited": (
+        "YUV420, 12 bits, limited range (clause 15)",
+        one(HNERV, format=replace(FORMAT, bit_depth=12, color_range=LIMITED)),
+    ),
     "yuv420-odd-limited": (
         "YUV420, odd width and height: chroma over fewer pixels at the edges (clause 15)",
         one(HNERV, format=replace(FORMAT, width=11, height=9, color_range=LIMITED)),
@@ -161,6 +174,14 @@ RECIPES: dict[str, tuple[str, StreamRecipe]] = {
         one(TWO_GRIDS, granularity=ROW, format=replace(FORMAT, width=11, height=9)),
     ),
     "vast-10": ("VAST, YUV420, 10 bits", one(VAST, format=replace(FORMAT, bit_depth=10))),
+    "vast-444-12": (
+        "VAST, YUV444, 12 bits",
+        one(replace(VAST, num_outputs=12), format=replace(FORMAT, bit_depth=12, chroma_subsampling=YUV444)),
+    ),
+    "hdr10": (
+        "HDR10: colour tags, mastering display and content light levels, which change no sample (clause 4)",
+        one(VAST, format=HDR10),
+    ),
     "vast-422-odd": (
         "VAST, YUV422, odd width and height: a block has two chroma samples, one above the other (clause 15)",
         one(replace(VAST, num_outputs=8), format=replace(FORMAT, width=11, chroma_subsampling=YUV422)),
