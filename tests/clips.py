@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from nvcodec.video.format import ChromaSubsampling, Plane, VideoFormat
+from nvcodec.video.format import BIT_DEPTHS, ChromaSubsampling, Plane, VideoFormat
 from nvcodec.video.frame import Frame
 from nvcodec.video.pixels import PIX_FMTS, make_frame
 
@@ -50,15 +50,18 @@ def write_clip(
     time_base: Fraction = Fraction(1, 25),
     rotation: float | None = None,
     rate: Fraction | int = 25,
+    aspect: Fraction = Fraction(0),
+    options: dict[str, str] | None = None,
 ) -> Path:
     """Write the moving pattern with PyAV; ``pix_fmt`` converts to a pixel format that has no ``VideoFormat``."""
     own_pix_fmt = PIX_FMTS[format.chroma_subsampling, format.bit_depth]
     with av.open(str(path), "w") as container:
-        options = {"video_track_timescale": str(time_base.denominator)} if path.suffix == ".mp4" else {}
-        container.container_options.update(options)
-        stream = container.add_stream(codec, rate=rate, options=_X264 if codec == "libx264" else {})
+        if path.suffix == ".mp4":
+            container.container_options["video_track_timescale"] = str(time_base.denominator)
+        stream = container.add_stream(codec, rate=rate, options=options or (_X264 if codec == "libx264" else {}))
         stream.width, stream.height, stream.pix_fmt = format.width, format.height, pix_fmt or own_pix_fmt
         stream.codec_context.time_base = time_base
+        stream.codec_context.sample_aspect_ratio = aspect
         if rotation is not None:
             stream.set_display_rotation(rotation)
         for frame_idx in range(num_frames):
@@ -92,6 +95,29 @@ def late_start_clip(folder: Path) -> Path:
 def rotated_clip(folder: Path, degrees: float) -> Path:
     """Marked to be turned counter-clockwise for display."""
     return write_clip(folder / f"rotated{degrees:g}.mp4", num_frames=3, codec="libx264", rotation=degrees)
+
+
+def woven_planes(format: VideoFormat, frame_idx: int) -> tuple[Plane, ...]:
+    """Two moments in one frame: even rows show one, odd rows the next."""
+    early, late = make_planes(format, 16 * frame_idx), make_planes(format, 16 * frame_idx + 8)
+    for one, other in zip(early, late, strict=True):
+        one[1::2] = other[1::2]
+    return early
+
+
+def interlaced_clip(folder: Path, suffix: str = ".mp4", codec: str = "libx264", num_frames: int = 6) -> Path:
+    """Fields of two moments in each frame, the top one first; H.264 says so in frames and stream, FFV1 only in it."""
+    options = {"libx264": {"x264-params": "tff=1:qp=0:bframes=0:threads=1"}, "ffv1": {"field_order": "tt"}}[codec]
+    path = folder / f"interlaced{suffix}"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = SMALL.width, SMALL.height, "yuv420p"
+        for frame_idx in range(num_frames):
+            frame = make_frame(woven_planes(SMALL, frame_idx), SMALL)
+            frame.pts, frame.time_base = frame_idx, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
 
 
 def ten_bit_clip(folder: Path) -> Path:
@@ -164,6 +190,6 @@ def audio_clip(folder: Path) -> Path:
 ALL_FORMATS = [
     VideoFormat(width, height, bit_depth=bit_depth, chroma_subsampling=subsampling)
     for subsampling in ChromaSubsampling
-    for bit_depth in (8, 10)
+    for bit_depth in BIT_DEPTHS
     for width, height in ((32, 24), (17, 19))
 ]

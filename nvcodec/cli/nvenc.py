@@ -97,7 +97,9 @@ INTERRUPTED = 130
 @click.option("--frames", type=FrameRange(), help="Encode only frames A up to B.")
 @click.option("--start", type=Seconds(), help="Encode from this time on, e.g. 12.5 or 1:02.")
 @click.option("--end", type=Seconds(), help="Encode up to this time.")
-@click.option("--scale", metavar="WxH|FACTOR", help="Scale the video first, e.g. 640x360 or 0.5.")
+@click.option("--crop", metavar="WxH[+X+Y]", help="Encode only this part of the picture; without +X+Y its middle.")
+@click.option("--scale", metavar="WxH|FACTOR", help="Scale the (cropped) video first, e.g. 640x360 or 0.5.")
+@click.option("--deinterlace", is_flag=True, help="Make interlaced video progressive (bwdif), at the same frame rate.")
 @click.option("--recon", type=click.Path(path_type=Path), metavar="FILE", help="Also write the decoded video here.")
 @click.option("--seed", type=click.IntRange(min=0), default=EncoderConfig.seed, help="Same seed, same file.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]")
@@ -139,7 +141,9 @@ def main(
     frames: tuple[int | None, int | None] | None,
     start: float | None,
     end: float | None,
+    crop: str | None,
     scale: str | None,
+    deinterlace: bool,
     recon: Path | None,
     seed: int,
     threads: int | None,
@@ -192,7 +196,16 @@ def main(
     with joined(device) as processes:
         if processes.count > 1 and source == "-":
             raise click.UsageError("standard input is there for one process only; give a file")
-        video = open_source(source, frames=frames, start_s=start, end_s=end, scale=scale, strict=strict)
+        video = open_source(
+            source,
+            frames=frames,
+            start_s=start,
+            end_s=end,
+            crop=crop,
+            scale=scale,
+            deinterlace=deinterlace,
+            strict=strict,
+        )
         if not processes.is_first:
             # The first one decides when to stop.
             signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -6,7 +6,7 @@ The only place that knows ``pix_fmt`` names; everything else speaks of :class:`V
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -16,19 +16,22 @@ from av.sidedata.sidedata import Type as SideDataType
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from nvcodec.errors import InputError
-from nvcodec.video.format import UNSPECIFIED, ChromaSubsampling, ColorRange, Plane, VideoFormat
+from nvcodec.video.format import BIT_DEPTHS, UNSPECIFIED, ChromaSubsampling, ColorRange, Plane, VideoFormat
+from nvcodec.video.geometry import Crop
+from nvcodec.video.interlacing import FieldOrder
+from nvcodec.video.light import read_light
 
+_NAMES = {
+    ChromaSubsampling.GRAY: "gray",
+    ChromaSubsampling.YUV420: "yuv420p",
+    ChromaSubsampling.YUV422: "yuv422p",
+    ChromaSubsampling.YUV444: "yuv444p",
+    ChromaSubsampling.RGB: "gbrp",
+}
 PIX_FMTS = {
-    (ChromaSubsampling.GRAY, 8): "gray",
-    (ChromaSubsampling.YUV420, 8): "yuv420p",
-    (ChromaSubsampling.YUV422, 8): "yuv422p",
-    (ChromaSubsampling.YUV444, 8): "yuv444p",
-    (ChromaSubsampling.RGB, 8): "gbrp",
-    (ChromaSubsampling.GRAY, 10): "gray10le",
-    (ChromaSubsampling.YUV420, 10): "yuv420p10le",
-    (ChromaSubsampling.YUV422, 10): "yuv422p10le",
-    (ChromaSubsampling.YUV444, 10): "yuv444p10le",
-    (ChromaSubsampling.RGB, 10): "gbrp10le",
+    (subsampling, bit_depth): name if bit_depth == 8 else f"{name}{bit_depth}le"
+    for subsampling, name in _NAMES.items()
+    for bit_depth in BIT_DEPTHS
 }
 _LAYOUTS = {pix_fmt: layout for layout, pix_fmt in PIX_FMTS.items()}
 _GBR_ORDER = (2, 0, 1)
@@ -45,7 +48,9 @@ _BICUBIC = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BI
 class StreamTags:
     """What a container or codec says about all frames; names and code points as in :class:`VideoFormat`.
 
-    ``av_color_range`` is PyAV's: 0 unspecified, 1 limited, 2 full. ``sample_aspect`` is 0 where unknown.
+    ``av_color_range`` is PyAV's: 0 unspecified, 1 limited, 2 full. ``sample_aspect`` is 0 where unknown. ``has_fields``
+    is false where frames that call themselves interlaced are not: PNGs that are stored in passes. ``has_alpha``: an
+    alpha channel lies beside the frames, where decoders do not look for it.
     """
 
     color_primaries: int = UNSPECIFIED
@@ -54,6 +59,9 @@ class StreamTags:
     av_color_range: int = 0
     chroma_location: int = 0
     sample_aspect: Fraction = Fraction(0)
+    field_order: FieldOrder = FieldOrder.PROGRESSIVE
+    has_fields: bool = True
+    has_alpha: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,63 +109,79 @@ class PixelConversion:
     Attributes:
         format: the planes that result.
         pix_fmt: PyAV's name of the format to convert to; the frame's own where nothing has to be converted.
-        orientation: applied after conversion and scaling.
+        orientation: how they are turned then.
+        crop: what is kept of them then, before scaling.
     """
 
     format: VideoFormat
     pix_fmt: str
     orientation: Orientation
+    crop: Crop
     _reformatter: VideoReformatter = field(default_factory=VideoReformatter, repr=False, compare=False)
 
     def apply(self, frame: av.VideoFrame) -> tuple[Plane, ...]:
-        """Convert, scale and turn a frame.
+        """Convert, turn, crop and scale a frame.
 
         Raises:
             InputError: the converter does not know the frame's pixel format.
         """
-        width, height = self.format.width, self.format.height
-        if self.orientation.transposes:
-            width, height = height, width
-        if (frame.width, frame.height, frame.format.name) != (width, height, self.pix_fmt):
-            try:
-                frame = self._reformatter.reformat(
-                    frame, width, height, self.pix_fmt, interpolation=_BICUBIC, threads=1
-                )
-            except (av.error.FFmpegError, ValueError) as error:
-                raise InputError(f"pixels of format {frame.format.name} cannot be converted", "video") from error
+        cropped = replace(self.format, width=self.crop.width, height=self.crop.height)
+        planes = [
+            self.crop.apply(self.orientation.apply(plane), plane_idx, cropped)
+            for plane_idx, plane in enumerate(self._planes(self._reformatted(frame, frame.width, frame.height)))
+        ]
+        if cropped != self.format:
+            small = make_frame(planes, cropped)
+            planes = self._planes(self._reformatted(small, self.format.width, self.format.height))
+        return tuple(plane.copy(order="C") for plane in planes)
+
+    def _reformatted(self, frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
+        if (frame.width, frame.height, frame.format.name) == (width, height, self.pix_fmt):
+            return frame
+        try:
+            return self._reformatter.reformat(frame, width, height, self.pix_fmt, interpolation=_BICUBIC, threads=1)
+        except (av.error.FFmpegError, ValueError) as error:
+            raise InputError(f"pixels of format {frame.format.name} cannot be converted", "video") from error
+
+    def _planes(self, frame: av.VideoFrame) -> list[Plane]:
+        """Views of the planes of a frame of ``pix_fmt``, in the order of the format."""
         planes = [_rows(plane, self.format)[:, : plane.width] for plane in frame.planes]
         if self.format.chroma_subsampling == ChromaSubsampling.RGB:
-            planes = [planes[plane_idx] for plane_idx in _GBR_ORDER]
-        return tuple(self.orientation.apply(plane).copy(order="C") for plane in planes)
+            return [planes[plane_idx] for plane_idx in _GBR_ORDER]
+        return planes
 
 
 def plan_conversion(
-    frame: av.VideoFrame, tags: StreamTags, orientation: Orientation, size: tuple[int, int] | None
+    frame: av.VideoFrame, tags: StreamTags, orientation: Orientation, crop: Crop, size: tuple[int, int]
 ) -> tuple[PixelConversion, list[str]]:
     """Find the nearest supported format of a decoded frame.
 
     Args:
-        frame: the first frame of the video.
+        frame: the first frame of the video, without alpha.
         tags: stand in where the frame has none.
         orientation: how the frames will be turned.
-        size: width and height after turning, or None to keep them.
+        crop: what is kept of them then.
+        size: width and height to which that is scaled.
 
     Returns:
         The conversion, and one message for each kind of loss it brings.
+
+    Raises:
+        ConfigError: the crop begins within a chroma sample.
     """
     pix_fmt, losses = _nearest_pix_fmt(frame.format.name)
     subsampling, bit_depth = _LAYOUTS[pix_fmt.replace("yuvj", "yuv")]
     if orientation.transposes and subsampling == ChromaSubsampling.YUV422:
         subsampling, pix_fmt = ChromaSubsampling.YUV444, pix_fmt.replace("422", "444")
         losses.append("4:2:2 chroma is resampled to 4:4:4, because the frames are turned by 90 degrees")
-    width, height = (frame.height, frame.width) if orientation.transposes else (frame.width, frame.height)
-    new_width, new_height = size or (width, height)
+    crop.check_chroma(subsampling)
+    new_width, new_height = size
     is_rgb = subsampling == ChromaSubsampling.RGB
     chroma_location = tags.chroma_location
     if not orientation.is_identity and chroma_location != _CHROMA_CENTER:
         chroma_location = 0
     aspect = 1 / tags.sample_aspect if orientation.transposes and tags.sample_aspect else tags.sample_aspect
-    aspect *= Fraction(width * new_height, height * new_width)
+    aspect *= Fraction(crop.width * new_height, crop.height * new_width)
     aspect = aspect.limit_denominator(_MAX_ASPECT_DENOMINATOR)
     format = VideoFormat(
         width=new_width,
@@ -171,8 +195,14 @@ def plan_conversion(
         chroma_location=chroma_location if subsampling == ChromaSubsampling.YUV420 else 0,
         sample_aspect_num=aspect.numerator,
         sample_aspect_den=aspect.denominator,
+        light=read_light(frame),
     )
-    return PixelConversion(format, pix_fmt, orientation), losses
+    return PixelConversion(format, pix_fmt, orientation, crop), losses
+
+
+def has_alpha(pix_fmt: str) -> bool:
+    """Whether pixels of this format say how opaque they are."""
+    return any(component.is_alpha for component in av.VideoFormat(pix_fmt, 64, 64).components)
 
 
 def make_frame(planes: Sequence[Plane], format: VideoFormat) -> av.VideoFrame:
@@ -202,13 +232,12 @@ def _nearest_pix_fmt(pix_fmt: str) -> tuple[str, list[str]]:
         return pix_fmt, []
     # 64x64 is divisible by every subsampling, so that the ratios below are exact.
     description = av.VideoFormat(pix_fmt, 64, 64)
-    components = [component for component in description.components if not component.is_alpha]
+    components = description.components
     num_bits = max(component.bits for component in components)
+    bit_depth = next((depth for depth in BIT_DEPTHS if depth >= num_bits), max(BIT_DEPTHS))
     losses = []
-    if num_bits > 10:
-        losses.append(f"samples of {num_bits} bits ({pix_fmt}) are reduced to 10 bits")
-    if len(components) < len(description.components):
-        losses.append(f"the alpha channel ({pix_fmt}) is dropped")
+    if num_bits > bit_depth:
+        losses.append(f"samples of {num_bits} bits ({pix_fmt}) are reduced to {bit_depth} bits")
     if description.is_rgb or description.has_palette or pix_fmt.startswith("xyz"):
         subsampling = ChromaSubsampling.RGB
     elif len(components) < 3:
@@ -220,7 +249,7 @@ def _nearest_pix_fmt(pix_fmt: str) -> tuple[str, list[str]]:
         subsampling = exact.get(ratio) or near.get(ratio) or ChromaSubsampling.YUV420
         if ratio not in exact:
             losses.append(f"the chroma of {pix_fmt} is resampled to {subsampling.name}")
-    nearest = PIX_FMTS[subsampling, 8 if num_bits <= 8 else 10]
+    nearest = PIX_FMTS[subsampling, bit_depth]
     return nearest.replace("yuv", "yuvj") if pix_fmt.startswith("yuvj") else nearest, losses
 
 

@@ -11,6 +11,7 @@ import av
 from av.container import InputContainer
 
 from nvcodec.errors import InputError
+from nvcodec.video.interlacing import FieldOrder
 from nvcodec.video.pixels import StreamTags
 
 Report = Callable[[str], None]
@@ -18,6 +19,7 @@ Report = Callable[[str], None]
 
 FALLBACK_RATE = Fraction(25)
 MAX_RATE = 1000
+_WITHOUT_FIELDS = ("png", "apng")
 _AV_ERRORS = (av.error.FFmpegError, OSError, ValueError)
 
 
@@ -69,7 +71,7 @@ class ContainerReader:
         self.time_base: Fraction = stream.time_base
         rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
         self.average_rate = next((rate for rate in rates if rate and 0 < rate < MAX_RATE), FALLBACK_RATE)
-        self.num_frames: int | None = stream.frames or None
+        self.num_frames: int | None = _promised_frames(self._container, stream) or None
         duration_s = (self._container.duration or 0) / av.time_base
         self.about_frames: int | None = self.num_frames or round(duration_s * self.average_rate) or None
         aspect = stream.sample_aspect_ratio or context.sample_aspect_ratio
@@ -79,6 +81,9 @@ class ContainerReader:
             matrix_coefficients=int(context.colorspace),
             av_color_range=int(context.color_range),
             sample_aspect=aspect if aspect and aspect > 0 else Fraction(0),
+            field_order=FieldOrder.of_av(context.field_order),
+            has_fields=context.name not in _WITHOUT_FIELDS,
+            has_alpha=stream.metadata.get("alpha_mode") == "1",
         )
 
     def decode(self, report: Report) -> Iterator[av.VideoFrame]:
@@ -155,6 +160,13 @@ def reason_of(error: Exception) -> str:
     """The reason of a library's error as one short line without numbers and file names."""
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return reason[:1].lower() + reason[1:]
+
+
+def _promised_frames(container: InputContainer, stream: Any) -> int:
+    """Frames that the container says it shows; 0 if it does not say. An edit list may hide some of what it stores."""
+    if "mov" not in container.format.name.split(",") or len(stream.index_entries) > stream.frames:
+        return int(stream.frames)
+    return sum(not entry.is_discard for entry in stream.index_entries)
 
 
 def _duration_tag_s(text: str) -> float:

@@ -152,7 +152,7 @@ def open_sink(
     if str(path) == _PIPE:
         with _output_errors(_PIPE_NAME):
             stdout: BinaryIO = open(sys.stdout.fileno(), "wb", closefd=False)  # noqa: SIM115 (the writer closes it)
-            return FrameSink(Y4mWriter(stdout, format, time_base, average_rate), _PIPE_NAME, None, None)
+            return FrameSink(Y4mWriter(stdout, format, average_rate), _PIPE_NAME, None, None)
     target = Path(path)
     is_folder = target.is_dir() or str(path).endswith("/") or not target.suffix
     _check_target(target, is_folder, overwrite)
@@ -172,7 +172,7 @@ def _open_writer(
     if is_folder:
         return PngWriter(path, format)
     if path.suffix.lower() == ".y4m":
-        return Y4mWriter(open(path, "wb"), format, time_base, average_rate)
+        return Y4mWriter(open(path, "wb"), format, average_rate)
     if path.suffix.lower() == ".yuv":
         return RawWriter(path)
     return ContainerWriter(path, format, time_base, average_rate)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -14,25 +12,30 @@ from typing import Self
 
 import av
 
-from nvcodec.errors import ConfigError, InputError, MalformedError
-from nvcodec.video.format import MAX_SIDE, VideoFormat
+from nvcodec.errors import InputError, MalformedError
+from nvcodec.video.format import VideoFormat
 from nvcodec.video.frame import Frame as Frame
+from nvcodec.video.geometry import Crop, parse_crop, parse_scale
 from nvcodec.video.images import ImageReader, find_images
-from nvcodec.video.pixels import Orientation, PixelConversion, plan_conversion, read_orientation
+from nvcodec.video.interlacing import deinterlaced, require_progressive
+from nvcodec.video.pixels import Orientation, PixelConversion, has_alpha, plan_conversion, read_orientation
 from nvcodec.video.reader import ContainerReader, Reader
 from nvcodec.video.selection import Selection
+from nvcodec.video.timeline import Timeline
 from nvcodec.video.y4m import Y4mReader
 
-MIN_SCALED_SIDE = 16
 _MAX_NUM_DAMAGE_WARNINGS = 5
 _PIPE = "-"
+_ALPHA_ADVICE = (
+    "which cannot be coded; lay it over a background, or drop it: ffmpeg -i IN -pix_fmt yuv444p -c:v ffv1 OUT.mkv"
+)
 
 
 class VideoSource:
     """A video as a stream of frames, read once from start to end.
 
     Attributes:
-        format: of every frame, after turning and scaling.
+        format: of every frame, after turning, cropping and scaling.
         time_base: seconds per unit of ``pts`` and ``duration``.
         average_rate: frames per second, 25 where the source does not say.
         num_frames: frames to expect after selection, None where unknown. A damaged source holds fewer.
@@ -43,7 +46,16 @@ class VideoSource:
     Use :func:`open_source` to make one.
     """
 
-    def __init__(self, reader: Reader, selection: Selection, scale: str | None, strict: bool) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        selection: Selection,
+        *,
+        crop: str | None,
+        scale: str | None,
+        deinterlace: bool,
+        strict: bool,
+    ) -> None:
         self.name = reader.name
         self.time_base = reader.time_base
         self.average_rate = reader.average_rate
@@ -57,12 +69,16 @@ class VideoSource:
         self._open_again: Callable[[], VideoSource] | None = None
         self._num_damages = 0
         self._decoded = reader.decode(self._report_damage)
+        if deinterlace:
+            self._decoded = deinterlaced(self._decoded, reader.tags.field_order, self.time_base)
+        elif reader.tags.has_fields:
+            self._decoded = require_progressive(self._decoded, reader.tags.field_order, self.name)
         first = next(self._decoded, None)
         if first is None:
             reason = f" ({self.warnings[0]})" if self.warnings else ""
             raise InputError(f"the video holds no frame that can be decoded{reason}", self.name)
         self._first = first
-        self._conversion = self._plan(first, scale)
+        self._conversion = self._plan(first, crop, scale)
         self.format: VideoFormat = self._conversion.format
 
     def __enter__(self) -> Self:
@@ -117,7 +133,7 @@ class VideoSource:
 
     def _timed_frames(self) -> Iterator[tuple[av.VideoFrame, int, int]]:
         """Decoded frames with strictly increasing pts, and durations that reach to the next frame."""
-        timeline = _Timeline(self.time_base, self.average_rate)
+        timeline = Timeline(self.time_base, self.average_rate)
         previous, previous_pts = self._first, timeline.place(self._first.pts)
         for frame in self._decoded:
             if _shape(frame) != _shape(self._first):
@@ -132,14 +148,19 @@ class VideoSource:
         has_duration = previous.pts is not None and previous.duration > 0
         yield previous, previous_pts, previous.duration if has_duration else max(1, round(timeline.step))
 
-    def _plan(self, first: av.VideoFrame, scale: str | None) -> PixelConversion:
+    def _plan(self, first: av.VideoFrame, crop: str | None, scale: str | None) -> PixelConversion:
+        if self._reader.tags.has_alpha or has_alpha(first.format.name):
+            raise InputError(f"the video has an alpha channel ({first.format.name}), {_ALPHA_ADVICE}", self.name)
         orientation = read_orientation(first)
         if orientation is None:
             self.warnings.append("the rotation is no multiple of 90 degrees and is ignored")
             orientation = Orientation()
         width, height = (first.height, first.width) if orientation.transposes else (first.width, first.height)
-        size = None if scale is None else parse_scale(scale, width, height)
-        conversion, losses = plan_conversion(first, self._reader.tags, orientation, size)
+        rectangle = Crop(width, height, 0, 0) if crop is None else parse_crop(crop, width, height)
+        size = rectangle.width, rectangle.height
+        if scale is not None:
+            size = parse_scale(scale, *size)
+        conversion, losses = plan_conversion(first, self._reader.tags, orientation, rectangle, size)
         self.warnings += losses
         try:
             conversion.format.validate()
@@ -157,49 +178,15 @@ class VideoSource:
             self.warnings.append("there is more damage, which is not listed")
 
 
-class _Timeline:
-    """Gives every frame a pts greater than the one before.
-
-    Attributes:
-        step: units between frames at the average rate.
-        num_moved: frames whose own pts could not be kept.
-    """
-
-    def __init__(self, time_base: Fraction, average_rate: Fraction) -> None:
-        self.step = 1 / (average_rate * time_base)
-        self.num_moved = 0
-        self._one_second = 1 / time_base
-        self._shift = 0
-        self._last: int | None = None
-        self._anchor = 0
-        self._num_since_anchor = 0
-
-    def place(self, pts: int | None) -> int:
-        """The pts to use for the next frame: its own, or one made up from the rate where it has none."""
-        made_up = self._anchor + round(self._num_since_anchor * self.step)
-        placed = made_up if pts is None else pts + self._shift
-        if self._last is not None and placed <= self._last:
-            self.num_moved += 1
-            if self._last - placed > self._one_second:
-                # The clock was restarted, as where recordings were joined: all that follows moves along.
-                self._shift += self._last + max(1, round(self.step)) - placed
-                placed = self._last + max(1, round(self.step))
-            else:
-                placed = self._last + 1
-        if pts is not None:
-            self._anchor, self._num_since_anchor = placed, 0
-        self._num_since_anchor += 1
-        self._last = placed
-        return placed
-
-
 def open_source(
     path: str | Path,
     *,
     frames: tuple[int | None, int | None] | None = None,
     start_s: float | None = None,
     end_s: float | None = None,
+    crop: str | None = None,
     scale: str | None = None,
+    deinterlace: bool = False,
     strict: bool = False,
 ) -> VideoSource:
     """Open a video to read its frames.
@@ -210,48 +197,39 @@ def open_source(
         frames: range A:B of frame numbers, B excluded, None for an open end.
         start_s: first time wanted, in seconds after the first frame.
         end_s: first time no longer wanted, in seconds after the first frame.
-        scale: "WxH", or a factor such as "0.5" or "1/2"; bicubic.
+        crop: "WxH+X+Y", or "WxH" for the middle, in pixels of the upright picture.
+        scale: of what is cropped: "WxH", or a factor such as "0.5" or "1/2"; bicubic.
+        deinterlace: make interlaced video progressive, one frame for each frame, instead of refusing it.
         strict: refuse damage that is otherwise skipped with a warning.
 
     Raises:
-        ConfigError: a range or scale that means nothing.
-        InputError: missing, unreadable, no video, no decodable frame, a side over 16384.
+        ConfigError: a range, crop or scale that means nothing.
+        InputError: missing, unreadable, no video, no decodable frame, a side over 16384, an alpha channel, interlaced.
     """
     first_frame, end_frame = frames or (None, None)
     selection = Selection(first_frame or 0, end_frame, start_s, end_s)
     selection.validate()
     reader = _open_reader(str(path))
     try:
-        video = VideoSource(reader, selection, scale, strict)
+        video = VideoSource(reader, selection, crop=crop, scale=scale, deinterlace=deinterlace, strict=strict)
     except BaseException:
         reader.close()
         raise
     if str(path) != _PIPE:
         video.may_be_opened_again(
-            partial(open_source, path, frames=frames, start_s=start_s, end_s=end_s, scale=scale, strict=strict)
+            partial(
+                open_source,
+                path,
+                frames=frames,
+                start_s=start_s,
+                end_s=end_s,
+                crop=crop,
+                scale=scale,
+                deinterlace=deinterlace,
+                strict=strict,
+            )
         )
     return video
-
-
-def parse_scale(scale: str, width: int, height: int) -> tuple[int, int]:
-    """Width and height that a scale text asks for, given those of the source.
-
-    Raises:
-        ConfigError: not "WxH" nor a positive factor, or a side under 16 or over 16384.
-    """
-    explicit = re.fullmatch(r"(\d+)x(\d+)", scale.strip())
-    if explicit:
-        new_width, new_height = int(explicit[1]), int(explicit[2])
-    else:
-        try:
-            factor = Fraction(scale.strip())
-        except (ValueError, ZeroDivisionError) as error:
-            raise ConfigError(f"{scale!r} is neither WxH nor a factor such as 0.5 or 1/2", "scale") from error
-        new_width, new_height = round(width * factor), round(height * factor)
-    if min(new_width, new_height) < MIN_SCALED_SIDE or max(new_width, new_height) > MAX_SIDE:
-        size = f"{new_width}x{new_height}"
-        raise ConfigError(f"{scale!r} gives {size}; sides must be {MIN_SCALED_SIDE}..{MAX_SIDE}", "scale")
-    return new_width, new_height
 
 
 def _open_reader(path: str) -> Reader:

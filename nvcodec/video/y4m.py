@@ -16,8 +16,10 @@ import numpy as np
 from nvcodec.errors import ConfigError, InputError
 from nvcodec.video.format import ChromaSubsampling, ColorRange, Plane, VideoFormat
 from nvcodec.video.frame import Frame
+from nvcodec.video.interlacing import FieldOrder
 from nvcodec.video.pixels import AV_FULL, AV_LIMITED, StreamTags, make_frame
 from nvcodec.video.reader import FALLBACK_RATE, MAX_RATE, Report
+from nvcodec.video.timeline import Evenness
 
 MAGIC = b"YUV4MPEG2"
 _MAX_HEADER_BYTES = 4096
@@ -34,8 +36,19 @@ _COLORSPACES = {
     "422p10": (ChromaSubsampling.YUV422, 10, 0),
     "444p10": (ChromaSubsampling.YUV444, 10, 0),
     "mono10": (ChromaSubsampling.GRAY, 10, 0),
+    "420p12": (ChromaSubsampling.YUV420, 12, 0),
+    "422p12": (ChromaSubsampling.YUV422, 12, 0),
+    "444p12": (ChromaSubsampling.YUV444, 12, 0),
+    "mono12": (ChromaSubsampling.GRAY, 12, 0),
 }
 """Names of the C field: subsampling, bit depth and chroma location (0 where the name does not say)."""
+_FIELD_ORDERS = {
+    "p": FieldOrder.PROGRESSIVE,
+    "?": FieldOrder.PROGRESSIVE,
+    "t": FieldOrder.TOP_FIRST,
+    "b": FieldOrder.BOTTOM_FIRST,
+}
+"""Of the I field; "m", mixed, says it for every frame anew, which nobody writes."""
 _COLORSPACE_NAMES = {colorspace: name for name, colorspace in _COLORSPACES.items()}
 
 
@@ -45,6 +58,7 @@ class Y4mHeader:
 
     format: VideoFormat
     rate: Fraction
+    field_order: FieldOrder = FieldOrder.PROGRESSIVE
 
     def pack(self) -> bytes:
         """Write the line.
@@ -72,7 +86,7 @@ def parse_header(line: bytes, place: str) -> Y4mHeader:
     """Parse the header line, with or without its line feed.
 
     Raises:
-        InputError: not y4m, a field is broken, or the colour space is not supported.
+        InputError: not y4m, a field is broken, or the colour space or the interlacing is not supported.
     """
     words = line.decode("ascii", "replace").split()
     if not words or words[0] != MAGIC.decode():
@@ -82,6 +96,8 @@ def parse_header(line: bytes, place: str) -> Y4mHeader:
     colorspace = fields.get("C", "420jpeg")
     if colorspace not in _COLORSPACES:
         raise InputError(f"the y4m colour space {colorspace!r} is not supported", place)
+    if fields.get("I", "p") not in _FIELD_ORDERS:
+        raise InputError(f"the y4m interlacing {fields['I']!r} is not supported", place)
     subsampling, bit_depth, chroma_location = _COLORSPACES[colorspace]
     try:
         width, height = int(fields["W"]), int(fields["H"])
@@ -99,7 +115,7 @@ def parse_header(line: bytes, place: str) -> Y4mHeader:
         sample_aspect_num=aspect.numerator,
         sample_aspect_den=aspect.denominator,
     )
-    return Y4mHeader(format, rate if 0 < rate <= MAX_RATE else FALLBACK_RATE)
+    return Y4mHeader(format, rate if 0 < rate <= MAX_RATE else FALLBACK_RATE, _FIELD_ORDERS[fields.get("I", "p")])
 
 
 class Y4mReader:
@@ -134,6 +150,7 @@ class Y4mReader:
         self.tags = StreamTags(
             av_color_range=AV_FULL if header.format.color_range == ColorRange.FULL else AV_LIMITED,
             chroma_location=header.format.chroma_location,
+            field_order=header.field_order,
             sample_aspect=Fraction(header.format.sample_aspect_num, header.format.sample_aspect_den),
         )
 
@@ -164,19 +181,16 @@ class Y4mWriter:
     Args:
         file: closed by :meth:`close`.
         format: of the frames.
-        time_base: seconds per unit of ``pts``.
         average_rate: frames per second, all that y4m says about time.
 
     Raises:
         ConfigError: RGB has no y4m form.
     """
 
-    def __init__(self, file: BinaryIO, format: VideoFormat, time_base: Fraction, average_rate: Fraction) -> None:
+    def __init__(self, file: BinaryIO, format: VideoFormat, average_rate: Fraction) -> None:
         self.warnings: list[str] = []
         self._file = file
-        self._units_per_frame = 1 / (average_rate * time_base)
-        self._first_pts: int | None = None
-        self._num_frames = 0
+        self._evenness = Evenness()
         try:
             file.write(Y4mHeader(format, average_rate).pack())
         except BaseException:
@@ -185,12 +199,9 @@ class Y4mWriter:
 
     def write(self, frame: Frame) -> None:
         """Append a frame; a warning tells once where its time is lost."""
-        if self._first_pts is None:
-            self._first_pts = frame.pts
-        drift = abs(frame.pts - self._first_pts - self._num_frames * self._units_per_frame)
-        if not self.warnings and drift > self._units_per_frame / 2:
+        self._evenness.add(frame.pts)
+        if not self.warnings and not self._evenness.is_even:
             self.warnings.append("y4m holds no variable times; frames are evenly spaced")
-        self._num_frames += 1
         self._file.write(_FRAME_MARK + b"\n")
         for plane in frame.planes:
             self._file.write(np.ascontiguousarray(plane).data)

@@ -37,7 +37,9 @@ OPTIONS = [
     "--frames",
     "--start",
     "--end",
+    "--crop",
     "--scale",
+    "--deinterlace",
     "--recon",
     "--faststart",
     "--verbose",
@@ -224,6 +226,7 @@ BAD_INPUT = {
     "sound only": (clips.audio_clip, "no video stream"),
     "no decodable frame": (clips.undecodable_clip, "no frame"),
     "empty folder": (lambda folder: folder / "folder", "no images"),
+    "interlaced": (clips.interlaced_clip, "--deinterlace"),
 }
 
 
@@ -272,6 +275,8 @@ def test_strict_refuses_damage_and_leaves_nothing(run_nvenc, tmp_path: Path) -> 
         ("--start 2 --end 1", ("end",)),
         ("--scale huge", ("scale", "huge")),
         ("--scale 1x1", ("scale",)),
+        ("--crop 32x32+40+0", ("crop", "64x48")),
+        ("--crop 32x32+1+0", ("crop", "chroma")),
         ("--max-memory 1k", ("max-memory",)),
         ("--threads 0", ("--threads",)),
         ("--no-such-option", ("--no-such-option",)),

@@ -22,7 +22,7 @@ from nvcodec.encoder.progress import EncodeProgress, Stage
 from nvcodec.metrics import rgb_psnr
 from nvcodec.sharing.plans import share_last_layers
 from nvcodec.training.chunk_frames import ChunkFrames
-from nvcodec.video.format import ChromaSubsampling, ColorRange, VideoFormat
+from nvcodec.video.format import ChromaSubsampling, ColorRange, LightMetadata, VideoFormat
 from nvcodec.video.frame import Frame
 from nvcodec.video.sink import open_sink
 from nvcodec.video.source import open_source
@@ -70,6 +70,9 @@ FORMATS = {
     "4:2:2 10": VideoFormat(40, 32, bit_depth=10, chroma_subsampling=ChromaSubsampling.YUV422),
     "4:4:4": VideoFormat(40, 32, chroma_subsampling=ChromaSubsampling.YUV444, matrix_coefficients=1),
     "4:4:4 10 odd": VideoFormat(17, 19, bit_depth=10, chroma_subsampling=ChromaSubsampling.YUV444),
+    "4:2:0 12 HDR tags": VideoFormat(
+        40, 32, bit_depth=12, **COLORS, light=LightMetadata(*range(10, 18), 10_000_000, 50, 1000, 400)
+    ),
     "RGB 10": VideoFormat(40, 32, bit_depth=10, chroma_subsampling=ChromaSubsampling.RGB),
 }
 PTS = (120, 160, 215, 240, 320, 330, 450)

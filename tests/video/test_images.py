@@ -73,14 +73,14 @@ def test_images_of_another_size_end_the_video(tmp_path):
 
 
 @pytest.mark.parametrize("subsampling", [ChromaSubsampling.GRAY, ChromaSubsampling.RGB])
-def test_ten_bits_survive_sixteen_bit_images(tmp_path, subsampling):
-    format = VideoFormat(32, 32, 10, subsampling, color_range=ColorRange.FULL, matrix_coefficients=0)
-    ramp = np.arange(1024, dtype=np.uint16).reshape(32, 32)
+def test_twelve_bits_survive_sixteen_bit_images(tmp_path, subsampling):
+    format = VideoFormat(64, 64, 12, subsampling, color_range=ColorRange.FULL, matrix_coefficients=0)
+    ramp = np.arange(4096, dtype=np.uint16).reshape(64, 64)
     planes = tuple(np.roll(ramp, shift) for shift in range(format.num_planes))
     with open_sink(tmp_path / "images", format, clips.Fraction(1, 25), clips.Fraction(25)) as sink:
         sink.write(Frame(planes, 0, 1))
     with open_source(tmp_path / "images") as source:
         frame = next(iter(source))
-    assert source.format.bit_depth == 10
+    assert source.format.bit_depth == 12
     for actual, expected in zip(frame.planes, planes, strict=True):
         np.testing.assert_array_equal(actual, expected)

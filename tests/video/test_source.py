@@ -11,7 +11,8 @@ import pytest
 
 from nvcodec.errors import ConfigError, InputError
 from nvcodec.video.format import ChromaSubsampling, ColorRange, VideoFormat
-from nvcodec.video.source import open_source, parse_scale
+from nvcodec.video.geometry import parse_scale
+from nvcodec.video.source import open_source
 from tests import clips
 
 
@@ -50,11 +51,11 @@ def test_every_supported_format_is_read_as_it_is(tmp_path, format):
 @pytest.mark.parametrize(
     ("pix_fmt", "codec", "subsampling", "bit_depth", "warning"),
     [
-        ("yuv420p12le", "ffv1", ChromaSubsampling.YUV420, 10, "12 bits"),
-        ("yuva420p", "ffv1", ChromaSubsampling.YUV420, 8, "alpha"),
+        ("yuv420p14le", "ffv1", ChromaSubsampling.YUV420, 12, "14 bits"),
+        ("yuv420p9le", "ffv1", ChromaSubsampling.YUV420, 10, None),
         ("yuv411p", "ffv1", ChromaSubsampling.YUV422, 8, "resampled"),
         ("yuv440p", "ffv1", ChromaSubsampling.YUV444, 8, "resampled"),
-        ("gray16le", "ffv1", ChromaSubsampling.GRAY, 10, "16 bits"),
+        ("gray16le", "ffv1", ChromaSubsampling.GRAY, 12, "16 bits"),
         ("rgb24", "rawvideo", ChromaSubsampling.RGB, 8, None),
         ("yuyv422", "rawvideo", ChromaSubsampling.YUV422, 8, None),
     ],
@@ -66,6 +67,22 @@ def test_other_formats_become_the_nearest_with_a_warning(tmp_path, pix_fmt, code
     assert source.format.chroma_subsampling == subsampling
     assert source.format.bit_depth == bit_depth
     assert [warning in text for text in source.warnings] == ([True] if warning else [])
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "codec"), [("yuva420p", "ffv1"), ("rgba", "png"), ("ya8", "ffv1"), ("yuva444p10le", "ffv1")]
+)
+def test_alpha_is_refused_and_the_way_out_named(tmp_path, pix_fmt, codec):
+    path = clips.write_clip(tmp_path / "a.nut", num_frames=1, codec=codec, pix_fmt=pix_fmt)
+    with pytest.raises(InputError, match=r"alpha channel .*-pix_fmt") as caught:
+        open_source(path)
+    assert caught.value.place == str(path)
+
+
+def test_alpha_beside_the_frames_is_refused(tmp_path):
+    path = clips.write_clip(tmp_path / "a.webm", num_frames=1, codec="libvpx-vp9", pix_fmt="yuva420p")
+    with pytest.raises(InputError, match="alpha channel"):
+        open_source(path)
 
 
 def test_yuvj_is_full_range_with_the_same_samples(tmp_path):
@@ -89,6 +106,26 @@ def test_first_time_is_the_source_s_own_and_selection_counts_from_it(tmp_path):
     with open_source(path, start_s=0.08, end_s=0.16) as source:
         times_ms = [int(frame.pts * source.time_base * 1000) for frame in source]
     assert times_ms == [1280, 1320]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_a_gap_is_a_frame_that_lasts(tmp_path, suffix):
+    pts = [0, 40, 10_040, 10_080]
+    path = clips.write_clip(
+        tmp_path / f"a{suffix}", num_frames=4, pts=pts, time_base=Fraction(1, 1000), codec="libx264"
+    )
+    with open_source(path) as source:
+        frames = list(source)
+    assert [frame.pts * source.time_base * 1000 for frame in frames] == pts
+    assert frames[1].duration * source.time_base == 10
+    assert source.warnings == []
+
+
+def test_what_an_edit_list_hides_is_no_damage(tmp_path):
+    path = clips.write_clip(tmp_path / "a.mp4", num_frames=12, pts=range(-6, 6), codec="libx264")
+    with open_source(path, strict=True) as source:
+        assert [frame.pts * source.time_base * 25 for frame in source] == list(range(6))
+    assert source.num_frames == 6
 
 
 def test_missing_times_are_made_up_from_the_rate(tmp_path):

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nvcodec.errors import ConfigError, InputError
-from nvcodec.video.format import ChromaSubsampling, ColorRange, VideoFormat
+from nvcodec.video.format import BIT_DEPTHS, ChromaSubsampling, ColorRange, VideoFormat
 from nvcodec.video.y4m import Y4mHeader, Y4mReader, Y4mWriter, parse_header
 from tests import clips
 
-LAYOUTS = [(subsampling, depth) for subsampling in list(ChromaSubsampling)[:4] for depth in (8, 10)]
+LAYOUTS = [(subsampling, depth) for subsampling in list(ChromaSubsampling)[:4] for depth in BIT_DEPTHS]
 
 
 @given(
@@ -64,7 +64,7 @@ def test_a_header_without_optional_fields_has_defaults():
 def test_other_readers_understand_what_is_written(tmp_path, layout):
     format = VideoFormat(17, 19, bit_depth=layout[1], chroma_subsampling=layout[0])
     path = tmp_path / "a.y4m"
-    writer = Y4mWriter(path.open("wb"), format, Fraction(1, 30), Fraction(30))
+    writer = Y4mWriter(path.open("wb"), format, Fraction(30))
     for frame in clips.make_frames(format, 3):
         writer.write(frame)
     writer.close()
@@ -85,7 +85,7 @@ def test_a_missing_frame_mark_ends_the_video():
 
 
 def test_lost_times_are_told_once():
-    writer = Y4mWriter(io.BytesIO(), clips.SMALL, Fraction(1, 1000), Fraction(25))
+    writer = Y4mWriter(io.BytesIO(), clips.SMALL, Fraction(25))
     for frame in clips.make_frames(clips.SMALL, 5, duration=40):
         writer.write(frame)
     assert writer.warnings == []
