@@ -31,9 +31,14 @@ if TYPE_CHECKING:
     "-o",
     "--output",
     metavar="FILE",
-    help="Video to write: .y4m, .yuv (no header), any container (lossless codec), a folder for PNGs, or - for y4m on "
-    "standard output.",
+    help="Video to write: .y4m, .yuv (no header), any container, a folder for PNGs, or - for y4m on standard output.",
 )
+@click.option(
+    "--codec",
+    metavar="NAME",
+    help="For containers: libx264, libx265, libsvtav1, libvpx-vp9 or ffv1.  [default: what the container takes]",
+)
+@click.option("--crf", type=float, help="Quality for the codec, e.g. 18; smaller is better.  [default: lossless]")
 @click.option("--frames", type=FrameRange(), help="Decode only frames A up to B.")
 @click.option("--start", type=Seconds(), help="Decode from this time on, e.g. 12.5 or 1:02.")
 @click.option("--end", type=Seconds(), help="Decode up to this time.")
@@ -51,6 +56,8 @@ if TYPE_CHECKING:
 def main(
     source: str,
     output: str | None,
+    codec: str | None,
+    crf: float | None,
     frames: tuple[int | None, int | None] | None,
     start: float | None,
     end: float | None,
@@ -67,6 +74,8 @@ def main(
     """Decode the .nvst file SOURCE, a path, an address such as https://… or - for standard input, into a video."""
     if output is None and not (md5 or verify):
         raise click.UsageError("nothing to do: give an output with -o, or --md5, or --verify")
+    if output is None and (codec is not None or crf is not None):
+        raise click.UsageError("--codec and --crf say how a video is written: give an output with -o")
     if verify and recover:
         raise click.UsageError("--verify wants a sound file and --recover a damaged one: give one of them")
     if verify:
@@ -92,6 +101,8 @@ def main(
             fast=fast,
             md5=md5,
             recover=recover,
+            codec=codec,
+            crf=crf,
             overwrite=overwrite,
             limits=limits,
             progress=progress,

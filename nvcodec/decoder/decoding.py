@@ -72,6 +72,8 @@ def decode(
     fast: bool = False,
     md5: bool = False,
     recover: bool = False,
+    codec: str | None = None,
+    crf: float | None = None,
     overwrite: bool = False,
     limits: Limits | None = None,
     progress: Callable[[DecodeProgress], None] | None = None,
@@ -92,6 +94,8 @@ def decode(
         fast: in bfloat16 where the device is faster with it; samples then differ a little (spec clause 13, "fast").
         md5: also hash the samples.
         recover: decode what damage has left; frame numbers and times are those of the undamaged file.
+        codec, crf: of a target that is a container (see ``open_sink``); None for the first codec that it takes, and for
+            no loss.
         overwrite: replace an existing target.
         limits: what a file may ask for; None for the defaults.
         progress: told how far the decode is, after every frame.
@@ -128,8 +132,17 @@ def decode(
         with memory_errors_reported("reconstruction"), Prefetch(decoded) as frames:
             for frame in frames:
                 if target is not None and sink is None and chunks.average_rate is not None:
-                    sink = open_sink(target, header.format, header.time_base, chunks.average_rate, overwrite=overwrite)
-                    stack.enter_context(sink)
+                    sink = stack.enter_context(
+                        open_sink(
+                            target,
+                            header.format,
+                            header.time_base,
+                            chunks.average_rate,
+                            codec=codec,
+                            crf=crf,
+                            overwrite=overwrite,
+                        )
+                    )
                 if sink is not None:
                     sink.write(frame)
                 if hasher is not None:

@@ -48,12 +48,16 @@ class DecodedFrames:
 
 @dataclass(frozen=True)
 class VideoMetadata:
-    """What the file says of itself; times in seconds, ``bit_rate`` in bits per second of all the file."""
+    """What the file says of itself; times in seconds, ``bit_rate`` in bits per second of all the file.
+
+    ``pixel_aspect_ratio`` is the width of a pixel over its height, None if unknown.
+    """
 
     width: int
     height: int
     num_frames: int
     bit_depth: int
+    pixel_aspect_ratio: Fraction | None
     average_fps: float
     begin_stream_seconds: float
     end_stream_seconds: float
@@ -279,11 +283,13 @@ def _metadata(reader: NvstReader) -> VideoMetadata:
     begin_pts = chunks[0].first_pts if chunks else 0
     end_pts = chunks[-1].end_pts if chunks else 0
     duration = (end_pts - begin_pts) * Fraction(reader.header.time_base)
+    aspect = Fraction(reader.header.format.sample_aspect_num, reader.header.format.sample_aspect_den)
     return VideoMetadata(
         width=reader.header.format.width,
         height=reader.header.format.height,
         num_frames=reader.num_frames,
         bit_depth=reader.header.format.bit_depth,
+        pixel_aspect_ratio=aspect or None,
         average_fps=float(reader.num_frames / duration) if duration else 0.0,
         begin_stream_seconds=float(begin_pts * reader.header.time_base),
         end_stream_seconds=float(end_pts * reader.header.time_base),

@@ -1,23 +1,19 @@
-"""A video file of any container that PyAV writes, with a lossless codec that the container takes."""
+"""A video file of any container that PyAV writes, with a codec that the container takes: without loss unless asked."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
-from av.codec import Codec
-from av.codec.codec import UnknownCodecError
 
 from nvcodec.errors import ConfigError
-from nvcodec.video.format import ChromaSubsampling, ColorRange, VideoFormat
+from nvcodec.video.codecs import CodecChoice, VideoCodec
+from nvcodec.video.format import ColorRange, VideoFormat
 from nvcodec.video.frame import Frame
-from nvcodec.video.pixels import AV_FULL, AV_LIMITED, PIX_FMTS, make_frame
+from nvcodec.video.pixels import AV_FULL, AV_LIMITED, make_frame
 
-_RGB_TWINS = ("bgr0", "bgr24")
-"""Packed formats that hold the same 8-bit samples as gbrp."""
 _PLAYABLE_FIRST = frozenset((".mp4", ".mov", ".m4v"))
 _BROADCAST = frozenset((".ts", ".m2ts", ".mts", ".m2t"))
 """Transport streams accept any codec and then forget which one it was."""
@@ -27,37 +23,27 @@ _MAX_RATE_DENOMINATOR = 10**6
 _IMAGE_MUXERS = frozenset(("image2", "image2pipe", "apng", "gif", "webp"))
 
 
-@dataclass(frozen=True)
-class _LosslessCodec:
-    name: str
-    options: dict[str, str] = field(default_factory=dict)
-
-
-_FFV1 = _LosslessCodec("ffv1", {"level": "3", "slicecrc": "1"})
-_X264 = _LosslessCodec("libx264", {"qp": "0", "preset": "veryfast", "bf": "0"})
-_X264_RGB = _LosslessCodec("libx264rgb", {"qp": "0", "preset": "veryfast", "bf": "0"})
-_VP9 = _LosslessCodec("libvpx-vp9", {"lossless": "1", "deadline": "realtime", "cpu-used": "5", "lag-in-frames": "0"})
-_HOLDING_ASPECT = (_X264, _X264_RGB)
-"""Codecs whose own headers hold the pixel aspect ratio; PyAV cannot write it into a container."""
-
-
 class ContainerWriter:
-    """Writes a container; the codec is FFV1, H.264 or VP9, whichever the container takes, without loss.
+    """Writes a container.
 
     Args:
         path: its suffix names the container.
         format: of the frames.
         time_base: seconds per unit of ``pts``. The container may round times (Matroska: to milliseconds).
         average_rate: frames per second.
+        choice: of the codec.
 
     Raises:
-        ConfigError: unknown suffix, or no lossless codec for such frames in this container.
+        ConfigError: unknown suffix, or no such codec for such frames in this container.
         OSError: cannot be written.
     """
 
-    def __init__(self, path: Path, format: VideoFormat, time_base: Fraction, average_rate: Fraction) -> None:
+    def __init__(
+        self, path: Path, format: VideoFormat, time_base: Fraction, average_rate: Fraction, choice: CodecChoice
+    ) -> None:
         self.warnings: list[str] = []
         self._format = format
+        self._choice = choice
         self._place = path.suffix
         self._has_constant_rate = path.suffix.lower() in _CONSTANT_RATE
         rate = average_rate.limit_denominator(_MAX_RATE_DENOMINATOR)
@@ -101,21 +87,34 @@ class ContainerWriter:
 
     def _add_stream(self, rate: Fraction) -> Any:
         has_aspect = self._format.sample_aspect_num not in (0, self._format.sample_aspect_den)
-        for codec in _codecs_for(self._place.lower(), has_aspect):
-            pix_fmt = _codec_pix_fmt(codec, self._format)
-            if pix_fmt is None:
+        has_light = self._format.light.has_mastering_display or self._format.light.has_content_light
+        is_playable = self._place.lower() in _PLAYABLE_FIRST or self._place.lower() in _BROADCAST
+        for codec in self._choice.candidates(playable_first=is_playable or has_aspect or has_light):
+            stream = self._try_codec(codec, rate)
+            if stream is None:
                 continue
-            try:
-                stream: Any = self._container.add_stream(codec.name, rate=rate, options=codec.options)
-            except ValueError:
-                continue  # the container does not take this codec
-            self._set_up(stream, pix_fmt)
-            if has_aspect and codec not in _HOLDING_ASPECT:
+            if has_aspect and not codec.is_h26x:
                 self.warnings.append(f"{self._place} with {codec.name} holds no pixel aspect ratio; pixels look square")
+            if has_light and codec.parameters is None:
+                self.warnings.append(f"{self._place} with {codec.name} holds no mastering display and light levels")
             return stream
         kind = f"{self._format.bit_depth}-bit {self._format.chroma_subsampling.name}"
         size = f"{self._format.width}x{self._format.height}"
-        raise ConfigError(f"{self._place} takes no lossless codec for {kind} frames of {size}; try .mkv", "output")
+        codec_name = self._choice.name or ("lossless codec" if self._choice.crf is None else "codec with a crf")
+        raise ConfigError(f"{self._place} takes no {codec_name} for {kind} frames of {size}; try .mkv", "output")
+
+    def _try_codec(self, codec: VideoCodec, rate: Fraction) -> Any:
+        """A stream of this codec, None if the codec does not take the frames or the container not the codec."""
+        pix_fmt, options = codec.pix_fmt(self._format), codec.options(self._format, self._choice.crf)
+        is_forgotten = self._place.lower() in _BROADCAST and not codec.is_h26x
+        if pix_fmt is None or options is None or is_forgotten:
+            return None
+        try:
+            stream: Any = self._container.add_stream(codec.name, rate=rate, options=options)
+        except ValueError:
+            return None
+        self._set_up(stream, pix_fmt)
+        return stream
 
     def _set_up(self, stream: Any, pix_fmt: str) -> None:
         format = self._format
@@ -146,31 +145,3 @@ def _open_container(path: Path, time_base: Fraction) -> Any:
         container.close()
         raise ConfigError(f"{path.suffix} holds single images; name a folder to write PNG images into", "output")
     return container
-
-
-def _codecs_for(suffix: str, has_aspect: bool) -> list[_LosslessCodec]:
-    """Codecs to try, best first."""
-    if suffix in _BROADCAST:
-        return [_X264, _X264_RGB]
-    if suffix in _PLAYABLE_FIRST or has_aspect:
-        return [_X264, _X264_RGB, _FFV1, _VP9]
-    return [_FFV1, _X264, _X264_RGB, _VP9]
-
-
-def _codec_pix_fmt(codec: _LosslessCodec, format: VideoFormat) -> str | None:
-    """Pixel format in which the codec takes the frames without loss; None if it does not."""
-    try:
-        known = {pix_fmt.name for pix_fmt in Codec(codec.name, "w").video_formats or ()}
-    except UnknownCodecError:
-        return None
-    own = PIX_FMTS[format.chroma_subsampling, format.bit_depth]
-    candidates = [own, *(_RGB_TWINS if own == "gbrp" else ())]
-    pix_fmt = next((candidate for candidate in candidates if candidate in known), None)
-    return None if codec == _X264 and not _fits_h264(format) else pix_fmt
-
-
-def _fits_h264(format: VideoFormat) -> bool:
-    """H.264 cannot halve an odd side, and its gray is decoded as 4:2:0."""
-    sides = {ChromaSubsampling.YUV420: (format.width, format.height), ChromaSubsampling.YUV422: (format.width,)}
-    is_gray = format.chroma_subsampling == ChromaSubsampling.GRAY
-    return not is_gray and all(side % 2 == 0 for side in sides.get(format.chroma_subsampling, ()))

@@ -22,6 +22,7 @@ _ACCURATE = (
     | Interpolation.ACCURATE_RND
     | Interpolation.BITEXACT
 )
+_MAX_ASPECT_DENOMINATOR = 65535
 _FAST_COMPRESSION = {"compression_level": "1", "pred": "up"}
 _COLORSPACE_OF_KR = {
     0.2126: Colorspace.ITU709,
@@ -36,7 +37,8 @@ class PngWriter:
     """Writes ``frame_000000.png`` and so on into a new folder.
 
     YUV becomes full-range RGB by the format's luma coefficients, with chroma interpolated; limited-range gray is
-    stretched to full range. RGB samples are kept; 10 bits are stretched to 16.
+    stretched to full range. RGB samples are kept; 10 and 12 bits are stretched to 16. The pixel
+    aspect ratio is kept.
 
     Args:
         folder: made here; must not exist.
@@ -91,6 +93,9 @@ class PngWriter:
         assert isinstance(context, VideoCodecContext)
         context.width, context.height, context.pix_fmt = picture.width, picture.height, self._pix_fmt
         context.time_base = Fraction(1, 25)
+        if self._format.sample_aspect_num:
+            aspect = Fraction(self._format.sample_aspect_num, self._format.sample_aspect_den)
+            context.sample_aspect_ratio = aspect.limit_denominator(_MAX_ASPECT_DENOMINATOR)
         context.options = _FAST_COMPRESSION
         picture.pts = 0
         return b"".join(bytes(packet) for packet in [*context.encode(picture), *context.encode(None)])

@@ -1,4 +1,4 @@
-"""Where decoded frames go: y4m, headerless planes, a container with a lossless codec, PNGs, a pipe or a hash."""
+"""Where decoded frames go: y4m, headerless planes, a container, PNGs, a pipe or a hash."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typing import BinaryIO, Protocol, Self
 
 import av
 
-from nvcodec.errors import OutputError
+from nvcodec.errors import ConfigError, OutputError
+from nvcodec.video.codecs import CodecChoice
 from nvcodec.video.container_writer import ContainerWriter
 from nvcodec.video.format import VideoFormat
 from nvcodec.video.frame import Frame
@@ -133,6 +134,8 @@ def open_sink(
     time_base: Fraction,
     average_rate: Fraction,
     *,
+    codec: str | None = None,
+    crf: float | None = None,
     overwrite: bool = False,
 ) -> FrameSink:
     """Open a target for frames.
@@ -143,13 +146,18 @@ def open_sink(
         format: of all frames.
         time_base: seconds per unit of the frames' ``pts``.
         average_rate: frames per second, for targets without times.
+        codec: FFmpeg's encoder for a container, such as ``libx265``; None: the first that it takes.
+        crf: quality as the codec counts it, smaller is better; None: without loss.
         overwrite: replace what is there.
 
     Raises:
-        ConfigError: the suffix is unknown, or the target cannot hold such frames.
+        ConfigError: the suffix or the codec is unknown, or the target cannot hold such frames or has no codec.
         OutputError: it exists, its folder does not, or it cannot be written.
     """
+    choice = CodecChoice(codec, crf)
+    choice.validate()
     if str(path) == _PIPE:
+        _require_no_choice(choice)
         with _output_errors(_PIPE_NAME):
             stdout: BinaryIO = open(sys.stdout.fileno(), "wb", closefd=False)  # noqa: SIM115 (the writer closes it)
             return FrameSink(Y4mWriter(stdout, format, average_rate), _PIPE_NAME, None, None)
@@ -159,7 +167,7 @@ def open_sink(
     temporary = target.with_name(f".{target.stem}.{os.getpid()}.part{'' if is_folder else target.suffix}")
     try:
         with _output_errors(str(path)):
-            writer = _open_writer(temporary, is_folder, format, time_base, average_rate)
+            writer = _open_writer(temporary, is_folder, format, time_base, average_rate, choice)
     except BaseException:
         _remove(temporary)
         raise
@@ -167,15 +175,26 @@ def open_sink(
 
 
 def _open_writer(
-    path: Path, is_folder: bool, format: VideoFormat, time_base: Fraction, average_rate: Fraction
+    path: Path,
+    is_folder: bool,
+    format: VideoFormat,
+    time_base: Fraction,
+    average_rate: Fraction,
+    choice: CodecChoice,
 ) -> FrameWriter:
+    if not is_folder and path.suffix.lower() not in (".y4m", ".yuv"):
+        return ContainerWriter(path, format, time_base, average_rate, choice)
+    _require_no_choice(choice)
     if is_folder:
         return PngWriter(path, format)
     if path.suffix.lower() == ".y4m":
         return Y4mWriter(open(path, "wb"), format, average_rate)
-    if path.suffix.lower() == ".yuv":
-        return RawWriter(path)
-    return ContainerWriter(path, format, time_base, average_rate)
+    return RawWriter(path)
+
+
+def _require_no_choice(choice: CodecChoice) -> None:
+    if choice != CodecChoice():
+        raise ConfigError("only containers such as .mkv and .mp4 have a codec to choose", "codec")
 
 
 def _check_target(target: Path, is_folder: bool, overwrite: bool) -> None:

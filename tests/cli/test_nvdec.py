@@ -19,6 +19,8 @@ from tests import clips, encodes
 
 OPTIONS = [
     "--output",
+    "--codec",
+    "--crf",
     "--frames",
     "--start",
     "--end",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -191,6 +192,15 @@ def test_times_of_a_video_that_begins_late(tmp_path: Path) -> None:
         decoder.get_frame_played_at(0.0)
 
 
+def test_pixels_stay_as_they_are_and_their_aspect_is_told(tmp_path: Path, decoder: VideoDecoder) -> None:
+    path = clips.write_clip(tmp_path / "in.mp4", num_frames=3, codec="libx264", aspect=Fraction(4, 3))
+    encodes.tiny_encode(path, tmp_path / "a.nvst")
+    wide = VideoDecoder(tmp_path / "a.nvst")
+    assert wide.metadata.pixel_aspect_ratio == Fraction(4, 3)
+    assert wide[0].shape == (3, 48, 64)
+    assert decoder.metadata.pixel_aspect_ratio is None
+
+
 def test_metadata(decoder: VideoDecoder, two_windows: Path) -> None:
     metadata = decoder.metadata
     assert (metadata.width, metadata.height, metadata.num_frames, metadata.bit_depth) == (64, 48, 12, 8)
@@ -207,9 +217,10 @@ def test_metadata(decoder: VideoDecoder, two_windows: Path) -> None:
     [
         VideoFormat(32, 24, chroma_subsampling=ChromaSubsampling.GRAY),
         VideoFormat(33, 27, bit_depth=10),
+        VideoFormat(33, 27, bit_depth=12),
     ],
 )
-def test_gray_and_10_bit_are_given_as_8_bit_rgb(tmp_path: Path, format: VideoFormat) -> None:
+def test_gray_and_more_bits_are_given_as_8_bit_rgb(tmp_path: Path, format: VideoFormat) -> None:
     encodes.tiny_encode(clips.write_clip(tmp_path / "in.mkv", format, num_frames=3), tmp_path / "a.nvst")
     frames = VideoDecoder(tmp_path / "a.nvst")[:]
     assert frames.shape == (3, 3, format.height, format.width)

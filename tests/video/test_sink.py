@@ -69,12 +69,19 @@ def test_samples_survive_every_format(tmp_path, suffix, format):
     assert _times(found, source.time_base) == _times(frames, TICK)
 
 
+BT601, BT709, BT2020, BT2100_HLG = (6, 6, 6), (1, 1, 1), (9, 14, 9), (9, 18, 9)
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
-def test_tags_survive_containers(tmp_path, suffix):
-    frames = clips.make_frames(TAGGED, 3, duration=512)
-    _write(tmp_path / f"a{suffix}", TAGGED, frames)
+@pytest.mark.parametrize("tags", [BT601, BT709, BT2020, BT2100_HLG])
+@pytest.mark.parametrize("color_range", list(ColorRange))
+def test_tags_survive_containers(tmp_path, suffix, tags, color_range):
+    names = ("color_primaries", "transfer_characteristics", "matrix_coefficients")
+    format = replace(TAGGED, color_range=color_range, **dict(zip(names, tags, strict=True)))
+    frames = clips.make_frames(format, 1, duration=512)
+    _write(tmp_path / f"a{suffix}", format, frames)
     found, source = _read(tmp_path / f"a{suffix}")
-    assert source.format == TAGGED
+    assert source.format == format
     assert _hash(found) == _hash(frames)
 
 
@@ -88,6 +95,8 @@ def test_tags_survive_containers(tmp_path, suffix):
         (".mp4", VideoFormat(33, 27)),
         (".webm", clips.SMALL),
         (".ts", clips.SMALL),
+        (".ts", VideoFormat(64, 48, 12, ChromaSubsampling.YUV422)),
+        (".mp4", VideoFormat(64, 48, 12)),
     ],
 )
 def test_codec_without_loss_for_each_container(tmp_path, suffix, format):
@@ -118,6 +127,13 @@ def test_y4m_keeps_chroma_location_range_and_aspect(tmp_path):
     format = replace(TAGGED, color_primaries=2, transfer_characteristics=2, matrix_coefficients=2, chroma_location=3)
     _write(tmp_path / "a.y4m", format, clips.make_frames(format, 1, 512))
     assert _read(tmp_path / "a.y4m")[1].format == format
+
+
+def test_images_keep_the_pixel_aspect_ratio(tmp_path):
+    format = VideoFormat(32, 32, sample_aspect_num=4, sample_aspect_den=3)
+    _write(tmp_path / "images", format, clips.make_frames(format, 1, 512))
+    found = _read(tmp_path / "images")[1].format
+    assert (found.sample_aspect_num, found.sample_aspect_den) == (4, 3)
 
 
 def test_yuv_images_show_the_right_colours(tmp_path):
@@ -257,7 +273,7 @@ def test_y4m_on_standard_output(tmp_path):
 
 
 @pytest.mark.parametrize("subsampling", list(ChromaSubsampling))
-@pytest.mark.parametrize("bit_depth", [8, 10])
+@pytest.mark.parametrize("bit_depth", [8, 12])
 def test_headerless_planes(tmp_path, subsampling, bit_depth):
     format = VideoFormat(7, 5, bit_depth, chroma_subsampling=subsampling)
     frames = clips.make_frames(format, 2)
