@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from nvcodec.cli.formatting import format_bytes, format_count, format_duration
 from nvcodec.encoder.progress import EncodeProgress, EncodeResult, Stage
 
-PLAIN_INTERVAL_S = 10.0
+VERBOSE_INTERVAL_S = 2.0
 
 
 class EncodeDisplay(Protocol):
@@ -86,7 +86,7 @@ class JsonDisplay(QuietDisplay):
 
 
 class PlainDisplay(QuietDisplay):
-    """Lines on standard error: each window's plan and outcome, and its training every few seconds."""
+    """Lines on standard error: one for each finished window; told more, also its plan and training as it goes."""
 
     def __init__(self, verbosity: int) -> None:
         self._verbosity = verbosity
@@ -94,12 +94,12 @@ class PlainDisplay(QuietDisplay):
 
     def update(self, state: EncodeProgress) -> None:
         """Print what is new."""
-        if state.stage is Stage.PLAN:
+        if state.stage in (Stage.WRITTEN, Stage.TAKEN_OVER):
+            click.echo(window_line(state), err=True)
+        elif self._verbosity and state.stage is Stage.PLAN:
             click.echo(plan_line(state), err=True)
             self._last_line = time.monotonic()
-        elif state.stage in (Stage.WRITTEN, Stage.TAKEN_OVER):
-            click.echo(written_line(state), err=True)
-        elif state.stage is Stage.TRAIN and self._is_due():
+        elif self._verbosity and state.stage is Stage.TRAIN and self._is_due():
             click.echo(f"  {training_text(state)}", err=True)
 
     def finish(self, result: EncodeResult) -> None:
@@ -107,7 +107,7 @@ class PlainDisplay(QuietDisplay):
         click.echo(result_line(result), err=True)
 
     def _is_due(self) -> bool:
-        interval = 0.0 if self._verbosity > 1 else PLAIN_INTERVAL_S / (1 + 4 * self._verbosity)
+        interval = 0.0 if self._verbosity > 1 else VERBOSE_INTERVAL_S
         if time.monotonic() - self._last_line < interval:
             return False
         self._last_line = time.monotonic()
@@ -115,13 +115,13 @@ class PlainDisplay(QuietDisplay):
 
 
 class LiveDisplay(QuietDisplay):
-    """A progress bar that stays at the bottom of the terminal, with the windows' outcomes above it."""
+    """A progress bar that stays at the bottom of the terminal, with a line above it for each finished window."""
 
     def __init__(self) -> None:
         self._progress = Progress(
             BarColumn(bar_width=24),
             TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.fields[status]}"),
+            TextColumn("{task.description}"),
             console=Console(stderr=True),
             transient=True,
         )
@@ -140,31 +140,47 @@ class LiveDisplay(QuietDisplay):
 
     def update(self, state: EncodeProgress) -> None:
         """Redraw."""
-        if state.stage is Stage.PLAN:
-            self._progress.console.print(plan_line(state), highlight=False)
-            self._task = self._progress.add_task("encode", total=1.0, status="")
-        elif state.stage in (Stage.WRITTEN, Stage.TAKEN_OVER):
-            self._progress.console.print(written_line(state), highlight=False)
-            if self._task is not None:
-                self._progress.remove_task(self._task)
-                self._task = None
-        elif self._task is not None:
-            self._progress.update(self._task, completed=state.window_fraction, status=training_text(state))
+        if state.stage in (Stage.WRITTEN, Stage.TAKEN_OVER):
+            self._print(window_line(state))
+        elif self._task is None:
+            self._print(plan_line(state))
+            self._task = self._progress.add_task("", total=1.0)
+        if self._task is not None:
+            self._progress.update(self._task, completed=done_fraction(state), description=training_text(state))
 
     def finish(self, result: EncodeResult) -> None:
         """Print the summary below."""
-        self._progress.console.print(result_line(result), highlight=False)
+        self._print(result_line(result))
+
+    def _print(self, line: str) -> None:
+        self._progress.console.print(line, highlight=False, markup=False)
+
+
+def done_fraction(state: EncodeProgress) -> float:
+    """How much of the video is done; of the window at work, where the video's length is not known."""
+    if not state.frames_expected:
+        return state.window_fraction
+    at_work = 0.0 if state.stage in (Stage.WRITTEN, Stage.TAKEN_OVER) else state.window_fraction * state.num_frames
+    return min(1.0, (state.frames_coded + at_work) / state.frames_expected)
 
 
 def plan_line(state: EncodeProgress) -> str:
-    """A window before it trains, with the estimated time for all that is left."""
-    last_frame = state.first_frame + state.num_frames - 1
-    chunks = "1 chunk" if state.num_chunks == 1 else f"{state.num_chunks} chunks"
+    """A window before it trains, with the estimated time for all that is left, and the memory that it takes at most."""
     return (
-        f"window {state.window_idx}: frames {state.first_frame}-{last_frame}, {chunks}, "
-        f"{format_count(state.num_parameters)} parameters each, {state.num_epochs} epochs; "
+        f"{window_text(state)}, {format_count(state.num_parameters)} parameters each, {state.num_epochs} epochs; "
         f"estimated time left {format_duration(state.seconds_left)}{memory_text(state)}"
     )
+
+
+def window_text(state: EncodeProgress) -> str:
+    """Which window: its frames and chunks."""
+    last_frame = state.first_frame + state.num_frames - 1
+    return f"window {state.window_idx}: frames {state.first_frame}-{last_frame}, {chunks_text(state)}"
+
+
+def chunks_text(state: EncodeProgress) -> str:
+    """How many chunks the window has."""
+    return "1 chunk" if state.num_chunks == 1 else f"{state.num_chunks} chunks"
 
 
 def memory_text(state: EncodeProgress) -> str:
@@ -180,22 +196,28 @@ def memory_text(state: EncodeProgress) -> str:
 
 def training_text(state: EncodeProgress) -> str:
     """Window, chunks, epoch, quality, size and time left of a window at work."""
-    chunks = "1 chunk" if state.num_chunks == 1 else f"{state.num_chunks} chunks"
-    if state.stage is Stage.MASK:
-        return f"window {state.window_idx}, {chunks}, choosing what they share"
+    if state.stage is not Stage.TRAIN:
+        doing = {Stage.PLAN: "planned", Stage.MASK: "choosing what they share"}.get(state.stage, "done")
+        return f"window {state.window_idx}, {chunks_text(state)}, {doing}, {time_left_text(state)}"
     coded = "" if state.frames_expected is None else f"{state.frames_coded}/{state.frames_expected} frames coded, "
     rate = "" if state.bpp is None else f"{state.bpp:.4f} bpp, "
     return (
-        f"window {state.window_idx}, {chunks}, epoch {state.epoch}/{state.num_epochs}, "
-        f"{state.psnr:.2f} dB, {rate}{coded}{format_bytes(state.bytes_written)}, "
-        f"{format_duration(state.seconds_left)} left"
+        f"window {state.window_idx}, {chunks_text(state)}, epoch {state.epoch}/{state.num_epochs}, "
+        f"{state.psnr:.2f} dB, {rate}{coded}{format_bytes(state.bytes_written)}, {time_left_text(state)}"
     )
 
 
-def written_line(state: EncodeProgress) -> str:
+def time_left_text(state: EncodeProgress) -> str:
+    """How long the rest is going to take."""
+    return f"{format_duration(state.seconds_left)} left"
+
+
+def window_line(state: EncodeProgress) -> str:
     """A window that stands in the file."""
     how = "written and verified" if state.stage is Stage.WRITTEN else "taken over and verified"
-    return f"window {state.window_idx}: {how}, {state.psnr:.2f} dB RGB, {format_bytes(state.bytes_written)} so far"
+    is_last = state.frames_coded == state.frames_expected or state.stage is Stage.TAKEN_OVER
+    left = "" if is_last or not state.seconds_left else f", {time_left_text(state)}"
+    return f"{window_text(state)}, {how}, {state.psnr:.2f} dB RGB, {format_bytes(state.bytes_written)} so far{left}"
 
 
 def result_line(result: EncodeResult) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -30,6 +31,7 @@ from nvcodec.encoder.resume import (
 )
 from nvcodec.encoder.targets import Targets
 from nvcodec.encoder.time_budget import TimeBudget, suitable_preset
+from nvcodec.encoder.time_left import TimeLeft
 from nvcodec.encoder.verification import measure_window, report_window, require_written
 from nvcodec.encoder.window_encoding import (
     WindowFrames,
@@ -174,6 +176,7 @@ class _EncodeSession:
         self._progress = progress or (lambda progress: None)
         self._should_stop = should_stop or (lambda: False)
         self._start = time.monotonic()
+        self._time_left = TimeLeft(config.resolved_preset().recipe, video.about_frames)
         self._reports: list[WindowReport] = []
         self._frames_coded = 0
 
@@ -267,7 +270,8 @@ class _EncodeSession:
         epoch_s = epoch_seconds(job, self._config, self._processes)
         budget_s = self._budget_of(job, epoch_s)
         epochs = num_epochs(job, self._config) if budget_s is None else max(1, round(budget_s / epoch_s))
-        seconds_left = self._rest_of_video(job, epochs * epoch_s)
+        self._time_left.begin_window(job.chunk_lengths, job.spec.macs_per_frame)
+        seconds_left = self._seconds_left(0.0, epochs * epoch_s)
         self._tell(job, Stage.PLAN, num_epochs=epochs, seconds_left=seconds_left, memory=self._memory_of(job))
         self._tell(job, Stage.MASK, num_epochs=epochs, seconds_left=seconds_left)
         choose_mask(job, self._config, self._processes)
@@ -305,6 +309,10 @@ class _EncodeSession:
         """Count a window that stands in the file, which it ends at byte ``num_bytes``, and tell of it."""
         self._reports.append(report)
         self._frames_coded += report.num_frames
+        if stage is Stage.WRITTEN:
+            self._time_left.end_window()
+        else:
+            self._time_left.take_over(report.chunk_lengths)
         self._progress(
             EncodeProgress(
                 stage=stage,
@@ -317,6 +325,7 @@ class _EncodeSession:
                 bytes_written=num_bytes,
                 frames_coded=self._frames_coded,
                 frames_expected=self._video.num_frames,
+                seconds_left=self._seconds_left(0.0, 0.0),
             )
         )
 
@@ -326,35 +335,21 @@ class _EncodeSession:
             Stage.TRAIN,
             epoch=state.epoch,
             num_epochs=state.num_epochs,
+            iteration=state.iteration,
             window_fraction=state.fraction,
             psnr=state.psnr,
             bpp=state.bpp,
-            seconds_left=self._rest_of_video(job, state.seconds_left, state.fraction),
+            seconds_left=self._seconds_left(state.fraction, state.seconds_left),
         )
 
-    def _rest_of_video(self, job: WindowJob, window_seconds: float, fraction: float = 0.0) -> float:
-        """Extrapolate the time left of a window, ``fraction`` of which is done, to the rest of the video."""
-        num_frames = sum(job.chunk_lengths)
-        expected = self._video.about_frames
-        if expected is None or fraction >= 1:
-            return window_seconds
-        whole_window = window_seconds / (1 - fraction)
-        later_frames = max(0, expected - self._frames_coded - num_frames)
-        return window_seconds + whole_window * later_frames / num_frames
+    def _seconds_left(self, fraction: float, training_seconds: float) -> float:
+        """What the rest takes; a window's training, of which ``fraction`` is done, says that it takes so long still."""
+        if self._budget is not None:
+            return self._budget.seconds_left
+        return self._time_left.seconds(fraction, training_seconds)
 
-    def _tell(
-        self,
-        job: WindowJob,
-        stage: Stage,
-        *,
-        num_epochs: int,
-        epoch: int = 0,
-        window_fraction: float = 0.0,
-        psnr: float = 0.0,
-        bpp: float | None = None,
-        seconds_left: float = 0.0,
-        memory: PeakMemory | None = None,
-    ) -> None:
+    def _tell(self, job: WindowJob, stage: Stage, **details: Any) -> None:
+        """Tell of a window at work; ``details`` are the other fields."""
         self._progress(
             EncodeProgress(
                 stage=stage,
@@ -363,16 +358,10 @@ class _EncodeSession:
                 num_frames=sum(job.chunk_lengths),
                 num_chunks=len(job.chunks),
                 num_parameters=job.spec.num_parameters,
-                epoch=epoch,
-                num_epochs=num_epochs,
-                window_fraction=window_fraction,
-                psnr=psnr,
                 bytes_written=self._output.file.tell(),
                 frames_coded=self._frames_coded,
                 frames_expected=self._video.num_frames,
-                seconds_left=seconds_left,
-                bpp=bpp,
-                memory=memory,
+                **details,
             )
         )
 

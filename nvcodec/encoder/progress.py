@@ -36,6 +36,7 @@ class EncodeProgress:
         num_chunks: its chunks.
         num_parameters: S, parameters of each of its networks.
         epoch, num_epochs: of its training.
+        iteration: iterations of its training that are done.
         window_fraction: fraction of its training that is done, 0..1.
         psnr: RGB PSNR of the training so far in dB; of the decoded frames once written or taken over. 0 while unknown.
         bytes_written: bytes in the file so far; up to the end of a window that is taken over.
@@ -62,6 +63,7 @@ class EncodeProgress:
     seconds_left: float = 0.0
     bpp: float | None = None
     memory: PeakMemory | None = None
+    iteration: int = 0
 
 
 @dataclass(frozen=True)

@@ -57,8 +57,12 @@ class TimeBudget:
             num_coded: frames before it.
             epoch_seconds: about as much as an epoch takes is left for writing, reading back and measuring the window.
         """
-        left = self._seconds - self._elapsed()
-        return left * num_frames / max(self._num_frames - num_coded, num_frames) - epoch_seconds
+        return self.seconds_left * num_frames / max(self._num_frames - num_coded, num_frames) - epoch_seconds
+
+    @property
+    def seconds_left(self) -> float:
+        """Of all that there were; 0 if they are over."""
+        return max(0.0, self._seconds - self._elapsed())
 
     def warnings(self) -> list[str]:
         """What there is to say if the encode ends now."""

@@ -39,6 +39,7 @@ class FitProgress:
     Attributes:
         epoch: current epoch, from 0; equals ``num_epochs`` when a training of so many is over.
         num_epochs: epochs in all; as far as can be told where the time decides.
+        iteration: iterations done.
         fraction: fraction of the training that is done, 0..1.
         psnr: PSNR in dB of the mean squared error over the epoch's batches, of RGB values or (VAST) of samples; a few
             iterations old, as is ``bpp``.
@@ -48,6 +49,7 @@ class FitProgress:
 
     epoch: int
     num_epochs: int
+    iteration: int
     fraction: float
     psnr: float
     seconds_left: float
@@ -191,6 +193,7 @@ def fit(
             FitProgress(
                 epoch=done // iterations,
                 num_epochs=math.ceil((done + course.iterations_left(done)) / iterations),
+                iteration=done,
                 fraction=fraction,
                 psnr=psnr,
                 seconds_left=elapsed / done * course.iterations_left(done),

@@ -101,7 +101,9 @@ def test_plain_lines_say_where_the_encode_is(run_nvenc, source: Path, tmp_path: 
         assert re.search(r"2 chunks, epoch [01]/1, \d+\.\d\d dB, 0/12 frames coded, [\d.]+ k?B, \d+ s left$", line), (
             line
         )
-    assert re.fullmatch(r"window 0: written and verified, [\d.]+ dB RGB, [\d.]+ kB so far", written)
+    assert re.fullmatch(
+        r"window 0: frames 0-5, 2 chunks, written and verified, [\d.]+ dB RGB, [\d.]+ kB so far, \d+ s left", written
+    )
     last = result.stderr.splitlines()[-1]
     for word in ("12 frames in 2 windows", "kB", "bpp", "dB Y", "dB RGB", "on cpu"):
         assert word in last
@@ -127,8 +129,21 @@ def test_the_live_display_draws_every_stage(source: Path, tmp_path: Path, capsys
         result = encodes.tiny_encode(source, tmp_path / "a.nvst", progress=display.update)
         display.finish(result)
     output = capsys.readouterr().err
-    for word in ("window 0:", "window 1: written", "12 frames in 2 windows"):
-        assert word in output
+    lines = [line for line in re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", output).splitlines() if "written" in line]
+    assert [line.split(",")[0].split("\r")[-1].strip() for line in lines] == [
+        "window 0: frames 0-5",
+        "window 1: frames 6-11",
+    ]
+    assert "12 frames in 2 windows" in output
+
+
+def test_piped_there_is_one_line_for_each_window_and_one_for_all(run_nvenc, source: Path, tmp_path: Path) -> None:
+    result = run_nvenc(source, "-o", tmp_path / "a.nvst")
+    assert (result.exit_code, result.stdout) == (0, "")
+    first, second, all_of_it = result.stderr.splitlines()
+    assert re.search(r"^window 0: frames 0-5, .* so far, \d+ s left$", first)
+    assert re.search(r"^window 1: frames 6-11, .* so far$", second)
+    assert all_of_it.startswith("12 frames in 2 windows")
 
 
 def test_faststart(run_nvenc, source: Path, tmp_path: Path) -> None:
@@ -148,7 +163,9 @@ def test_json_lines(run_nvenc, source: Path, tmp_path: Path) -> None:
     assert result.stderr == ""
     assert [event["stage"] for event in events[:3]] == ["plan", "mask", "train"]
     assert {event["event"] for event in events[:-1]} == {"progress"}
-    assert {"window_idx", "num_chunks", "epoch", "psnr", "bytes_written", "seconds_left"} <= events[2].keys()
+    assert {"window_idx", "num_chunks", "epoch", "iteration", "psnr", "bytes_written", "seconds_left"} <= events[
+        2
+    ].keys()
     final = events[-1]
     assert final["event"] == "result"
     assert (final["num_frames"], final["is_complete"], len(final["windows"])) == (12, True, 2)
@@ -173,7 +190,7 @@ def test_options_reach_the_file(run_nvenc, source: Path, tmp_path: Path) -> None
     target = tmp_path / "a.nvst"
     arguments = "--backbone nerv --kappa 0.25 --mask-granularity row --params 12k --scale 0.5 --frames 1:9 --epochs 2"
     options = ("--device", "cpu", "--chunk", "4f", "--fixed-chunks", "--mask-threshold", "tensor", "--threads", "1")
-    result = run_nvenc(source, "-o", target, *arguments.split(), "--recon", tmp_path / "r.y4m", options=options)
+    result = run_nvenc(source, "-o", target, *arguments.split(), "--recon", tmp_path / "r.y4m", "-v", options=options)
     assert result.exit_code == 0, result.output
     assert "2 epochs" in result.stderr
     with NvstReader(target) as reader:
