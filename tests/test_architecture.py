@@ -16,6 +16,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # From the top down: a room may import its own modules and those of the rooms behind it.
 ROOMS = [
     "cli",
+    "report",
     "encoder",
     "training",
     "sharing",
@@ -127,6 +128,9 @@ LOADS = {
     "nvcodec.cli.nvcut": ["torch", "av", "rich", "nvcodec.networks", "nvcodec.decoder", "nvcodec.encoder"],
     "nvcodec.cli.nvcat": ["torch", "av", "rich", "nvcodec.networks", "nvcodec.decoder", "nvcodec.encoder"],
     "nvcodec.cli.nvdec": ["torch", "av", "rich", "nvcodec.encoder", "nvcodec.training", "nvcodec.sharing"],
+    "nvcodec.cli.nvcompare": ["torch", "av", "rich", "nvcodec.report", "nvcodec.encoder", "nvcodec.training"],
+    "nvcodec.cli.nvreport": ["torch", "av", "rich", "jinja2", "nvcodec.report", "nvcodec.encoder", "nvcodec.training"],
+    "nvcodec.report.page": ["nvcodec.cli", "nvcodec.encoder", "nvcodec.training"],
     "nvcodec.decoder.video_decoder": ["nvcodec.cli", "nvcodec.encoder", "nvcodec.training", "nvcodec.sharing"],
 }
 

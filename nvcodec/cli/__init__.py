@@ -1,4 +1,4 @@
-"""The commands nvenc, nvdec, nvinfo, nvcut and nvcat."""
+"""The commands nvenc, nvdec, nvinfo, nvcut, nvcat, nvcompare and nvreport."""
 
 import os
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def format_duration(seconds: float) -> str:
     """A time span in its two largest units, e.g. ``3 min 20 s``, ``2 days 4 h``."""
@@ -36,3 +38,16 @@ def format_count(count: int) -> str:
 def printable(text: str) -> str:
     """Text that may come from a file, without what a terminal would take for control sequences."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+def table(rows: Sequence[Sequence[str]], left: int = 0) -> str:
+    """Columns of equal width; the first ``left`` of them flush left."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.ljust(width) if column < left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)

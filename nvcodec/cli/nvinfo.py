@@ -12,7 +12,7 @@ from nvcodec.bitstream.limits import Limits
 from nvcodec.bitstream.reader import NvstReader
 from nvcodec.bitstream.summary import ChunkSummary, StreamSummary, WindowSummary, summarize
 from nvcodec.cli.errors import OneLineCommand, report_errors
-from nvcodec.cli.formatting import printable
+from nvcodec.cli.formatting import printable, table
 from nvcodec.cli.limits import limit_options
 
 
@@ -71,7 +71,7 @@ def _stream_block(summary: StreamSummary) -> str:
         rows.insert(2, ("display", summary.mastering_display))
     if summary.max_content_light or summary.max_average_light:
         rows.insert(2, ("light", f"MaxCLL {summary.max_content_light}, MaxFALL {summary.max_average_light} cd/m²"))
-    return _table(rows, left=2)
+    return table(rows, left=2)
 
 
 def state(summary: StreamSummary) -> str:
@@ -104,7 +104,7 @@ def _windows_block(windows: Sequence[WindowSummary]) -> str:
         )
         for window_idx, window in enumerate(windows)
     ]
-    return _table([head, *rows])
+    return table([head, *rows])
 
 
 def _chunks_block(windows: Sequence[WindowSummary]) -> str:
@@ -121,7 +121,7 @@ def _chunks_block(windows: Sequence[WindowSummary]) -> str:
         for window_idx, window in enumerate(windows)
         for chunk_idx, chunk in enumerate(window.chunks)
     ]
-    return _table([head, *rows]) if rows else ""
+    return table([head, *rows]) if rows else ""
 
 
 def _frames(part: WindowSummary | ChunkSummary) -> str:
@@ -138,17 +138,4 @@ def _bytes_block(summary: StreamSummary) -> str:
     rows = [
         (part, f"{size:,}", f"{100 * size / summary.file_bytes:.2f} %") for part, size in summary.bytes_by_part.items()
     ]
-    return _table([("part", "bytes", "of file"), *rows], left=1)
-
-
-def _table(rows: Sequence[Sequence[str]], left: int = 0) -> str:
-    """Columns of equal width; the first ``left`` of them flush left."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.ljust(width) if column < left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+    return table([("part", "bytes", "of file"), *rows], left=1)

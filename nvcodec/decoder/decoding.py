@@ -128,7 +128,7 @@ def decode(
         sink: FrameSink | None = None
         hasher = HashSink() if md5 else None
         num_done = 0
-        decoded = _decoded_frames(chunks, header.format, torch_device, fast)
+        decoded = decoded_frames(chunks, header.format, torch_device, fast)
         with memory_errors_reported("reconstruction"), Prefetch(decoded) as frames:
             for frame in frames:
                 if target is not None and sink is None and chunks.average_rate is not None:
@@ -166,7 +166,7 @@ def decode(
         )
 
 
-def _decoded_frames(
+def decoded_frames(
     chunks: StoredChunks | StreamedChunks, video_format: VideoFormat, device: torch.device, fast: bool
 ) -> Iterator[Frame]:
     """All wanted frames. A chunk is read while the one before is decoded, a frame decoded while the last is written."""

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import av
 import numpy as np
-from av.codec.context import CodecContext
-from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
 from nvcodec.video.format import ChromaSubsampling, ColorRange, Plane, VideoFormat
 from nvcodec.video.frame import Frame
 from nvcodec.video.pixels import AV_FULL, AV_LIMITED, make_frame
+from nvcodec.video.stills import encode_still
 
 _ACCURATE = (
     Interpolation.BICUBIC
@@ -59,6 +58,10 @@ class PngWriter:
         is_gray = format.chroma_subsampling == ChromaSubsampling.GRAY
         names = ("gray", "gray16be") if is_gray else ("rgb24", "rgb48be")
         self._pix_fmt = names[format.bit_depth > 8]
+        self._aspect = None
+        if format.sample_aspect_num:
+            aspect = Fraction(format.sample_aspect_num, format.sample_aspect_den)
+            self._aspect = aspect.limit_denominator(_MAX_ASPECT_DENOMINATOR)
         folder.mkdir()
 
     def write(self, frame: Frame) -> None:
@@ -67,7 +70,7 @@ class PngWriter:
         planes = [_stretch(frame.planes[0], self._format)] if is_gray else frame.planes
         picture = self._convert(make_frame(planes, self._format))
         path = self._folder / f"frame_{self._num_frames:06d}.png"
-        path.write_bytes(self._encode(picture))
+        path.write_bytes(encode_still(picture, "png", _FAST_COMPRESSION, self._aspect))
         self._num_frames += 1
 
     def close(self) -> None:
@@ -86,19 +89,6 @@ class PngWriter:
             interpolation=_ACCURATE,
             threads=1,
         )
-
-    def _encode(self, picture: av.VideoFrame) -> bytes:
-        # A context of its own for each image: what follows a flush is a new file.
-        context = CodecContext.create("png", "w")
-        assert isinstance(context, VideoCodecContext)
-        context.width, context.height, context.pix_fmt = picture.width, picture.height, self._pix_fmt
-        context.time_base = Fraction(1, 25)
-        if self._format.sample_aspect_num:
-            aspect = Fraction(self._format.sample_aspect_num, self._format.sample_aspect_den)
-            context.sample_aspect_ratio = aspect.limit_denominator(_MAX_ASPECT_DENOMINATOR)
-        context.options = _FAST_COMPRESSION
-        picture.pts = 0
-        return b"".join(bytes(packet) for packet in [*context.encode(picture), *context.encode(None)])
 
 
 def _stretch(luma: Plane, format: VideoFormat) -> Plane:

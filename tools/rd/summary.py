@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from nvcodec.errors import ConfigError
+from nvcodec.metrics.bd_rate import Delta, bjontegaard_delta, similarity_db
 from tools.rd.table import Row
-
-MAX_SIMILARITY_DB = 60.0
 
 
 @dataclass(frozen=True)
@@ -22,15 +19,10 @@ class Metric:
     of: Callable[[Row], float]
 
 
-def similarity_db(row: Row) -> float:
-    """MS-SSIM as -10 log10(1 - MS-SSIM), at most 60 dB, in which equal steps look more alike."""
-    return min(-10 * math.log10(max(1 - row.ms_ssim, 1e-9)), MAX_SIMILARITY_DB)
-
-
 METRICS = (
     Metric("PSNR Y", lambda row: row.psnr_y),
     Metric("PSNR 6:1:1", lambda row: row.psnr_611),
-    Metric("MS-SSIM", similarity_db),
+    Metric("MS-SSIM", lambda row: similarity_db(row.ms_ssim)),
 )
 
 Curves = dict[str, list[Row]]
@@ -44,49 +36,10 @@ def curves_of(rows: Sequence[Row]) -> Curves:
     return {name: sorted(points, key=lambda row: row.bpp) for name, points in curves.items()}
 
 
-@dataclass(frozen=True)
-class Delta:
-    """Bjøntegaard deltas of a curve against the anchor's.
-
-    Attributes:
-        rate_pct: BD-rate: rate at equal quality, in percent; negative is better.
-        quality_db: BD-PSNR: quality at equal rate in dB, positive is better; None where the rates do not overlap.
-        overlap: fraction of the two curves' joint range of qualities over which the BD-rate is taken, 0..1.
-    """
-
-    rate_pct: float
-    quality_db: float | None
-    overlap: float
-
-
 def delta(anchor: Sequence[Row], curve: Sequence[Row], metric: Metric) -> Delta | None:
-    """Deltas by piecewise cubic interpolation (PCHIP) over log rate.
-
-    Returns:
-        None where the qualities do not overlap, or a curve has under three points or does not rise everywhere.
-    """
-    import bjontegaard
-
-    sides = [([row.bpp for row in rows], [metric.of(row) for row in rows]) for rows in (anchor, curve)]
-    for values in (values for side in sides for values in side):
-        if len(values) < 3 or any(later <= value for value, later in pairwise(values)):
-            return None
-    overlap = _overlap(sides[0][1], sides[1][1])
-    if overlap <= 0:
-        return None
-    arguments = (*sides[0], *sides[1])
-    # The package warns of small overlaps; here they are told beside the figure.
-    options = {"method": "pchip", "require_matching_points": False, "min_overlap": 0}
-    rate_pct = float(bjontegaard.bd_rate(*arguments, **options))
-    rates_overlap = _overlap(sides[0][0], sides[1][0]) > 0
-    quality_db = float(bjontegaard.bd_psnr(*arguments, **options)) if rates_overlap else None
-    return Delta(rate_pct, quality_db, overlap)
-
-
-def _overlap(one: Sequence[float], other: Sequence[float]) -> float:
-    """Common part of two rising ranges as a fraction of both together; negative where there is none."""
-    common = min(one[-1], other[-1]) - max(one[0], other[0])
-    return common / (max(one[-1], other[-1]) - min(one[0], other[0]))
+    """Deltas of a curve against the anchor's, both by rising rate; None where they cannot be compared."""
+    points = ([(row.bpp, metric.of(row)) for row in rows] for rows in (anchor, curve))
+    return bjontegaard_delta(*points)
 
 
 def write_summary(rows: Sequence[Row], folder: Path, anchor: str) -> Path:
