@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
+from itertools import pairwise
 
 from nvcodec.errors import ConfigError
 
@@ -14,7 +16,8 @@ def align(source: Sequence[float], video: Sequence[float], name: str) -> Pairs:
     """Pair the frames of a video with those of its source.
 
     As many frames as the source has are paired in order, whatever their times: streams without a container have none,
-    and other encoders begin at 0. Otherwise frames are paired by their times, the nearest within half a frame.
+    and other encoders begin at 0. Otherwise each frame of the shorter one is paired with that of the other at its time,
+    within a quarter of a frame.
 
     Args:
         source: seconds when the source's frames begin, increasing.
@@ -26,22 +29,23 @@ def align(source: Sequence[float], video: Sequence[float], name: str) -> Pairs:
     """
     if len(source) == len(video):
         return tuple((position, position) for position in range(len(source)))
-    tolerance = min(_interval(source), _interval(video)) / 2
-    pairs = []
-    at_source = at_video = 0
-    while at_source < len(source) and at_video < len(video):
-        lag = video[at_video] - source[at_source]
-        if abs(lag) <= tolerance:
-            pairs.append((at_source, at_video))
-        at_source += lag >= -tolerance
-        at_video += lag <= tolerance
-    if len(pairs) < min(len(source), len(video)):
+    shorter, longer = sorted((source, video), key=len)
+    tolerance = min(_interval(source), _interval(video)) / 4
+    places = [_nearest(longer, time) for time in shorter]
+    is_off = any(abs(longer[place] - time) > tolerance for place, time in zip(places, shorter, strict=True))
+    if is_off or any(later <= place for place, later in pairwise(places)):
         reason = (
             f"its {_span(video)} are not frames of the source, which has {_span(source)}; "
             "say which part of the source it shows by --frames, or by --start and --end"
         )
         raise ConfigError(reason, name)
-    return tuple(pairs)
+    return tuple((place, idx) if shorter is video else (idx, place) for idx, place in enumerate(places))
+
+
+def _nearest(times: Sequence[float], time: float) -> int:
+    """Where the time nearest to another stands."""
+    behind = bisect.bisect_left(times, time)
+    return min((max(behind - 1, 0), min(behind, len(times) - 1)), key=lambda place: abs(times[place] - time))
 
 
 def _interval(times: Sequence[float]) -> float:
