@@ -5,6 +5,7 @@ PyTorch, PyAV and rich load when there is something to compare, so that help and
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,7 +21,7 @@ from nvcodec.cli.formatting import printable, table
 from nvcodec.cli.frame_display import frame_display
 from nvcodec.cli.limits import limit_options
 from nvcodec.cli.types import FrameRange, Seconds
-from nvcodec.errors import ConfigError
+from nvcodec.errors import BitstreamError, ConfigError
 from nvcodec.video.format import VideoFormat
 from nvcodec.video.selection import Selection
 
@@ -79,15 +80,15 @@ def main(
     selection = Selection(first_frame or 0, end_frame, start, end)
     reference = open_source_video(source, selection)
     named = [_label_and_path(video) for video in videos]
+    comparisons = []
     with frame_display(quiet) as show:
-        comparisons = [
-            compare(
-                reference,
-                open_compared(path, torch_device, limits),
-                lambda done, of, path=path: show(path, done, of),  # type: ignore[misc]
-            )
-            for _, path in named
-        ]
+        for _, path in named:
+            try:
+                video = open_compared(path, torch_device, limits)
+                comparisons.append(compare(reference, video, functools.partial(show, path)))
+            except BitstreamError as error:
+                # Of several files, it matters which.
+                raise type(error)(error.reason, f"{path}: {error.place}") from error
     curves: dict[str, list[Comparison]] = {}
     for (label, _), comparison in zip(named, comparisons, strict=True):
         if label is not None:
@@ -143,7 +144,7 @@ def _delta_table(deltas: Deltas) -> str:
 
 
 def _delta_cell(delta: Delta | None) -> str:
-    return "no overlap" if delta is None else f"{delta.rate_pct:+.1f} % ({delta.overlap:.0%} overlap)"
+    return "cannot be told" if delta is None else f"{delta.rate_pct:+.1f} % ({delta.overlap:.0%} overlap)"
 
 
 def _scaling_remarks(comparisons: Sequence[Comparison], own: VideoFormat) -> list[str]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from nvcodec.cli import nvcompare
-from nvcodec.video.frame import Frame
-from tests import encodes
+from nvcodec.video.x265 import encode_x265
+from tests import clips, encodes
 
 
 def run(*arguments: object) -> Result:
@@ -55,11 +56,11 @@ def test_json_has_every_frame(source: Path, nvst: Path) -> None:
 def test_named_curves_are_compared(source: Path, tmp_path: Path) -> None:
     frames = encodes.read_frames(source)
     arguments = []
-    for step in (8, 16, 24, 32):
-        coarse = [Frame(tuple(p // step * step for p in frame.planes), frame.pts, 1) for frame in frames]
-        path = encodes.write_y4m(tmp_path / f"{step}.mkv", coarse)
-        shutil.copy(path, tmp_path / f"{step}=b.mkv")
-        arguments += [f"a={path}", f"b={tmp_path / f'{step}=b.mkv'}"]
+    for crf in (15, 25, 35, 45):
+        path = tmp_path / f"{crf}.hevc"
+        encode_x265(frames, clips.SMALL, Fraction(25), 12, crf, path)
+        shutil.copy(path, tmp_path / f"{crf}=b.hevc")
+        arguments += [f"a={path}", f"b={tmp_path / f'{crf}=b.hevc'}"]
     result = run(source, *arguments)
     assert (result.exit_code, result.stderr) == (0, "")
     assert "BD-rate against a, negative is better" in result.stdout
@@ -88,15 +89,18 @@ def test_a_scaled_source_is_told(run_nvenc, source: Path, tmp_path: Path) -> Non
     [
         (("none.mp4", "none.mp4"), 1, "none.mp4: the file does not exist"),
         (("{source}", "none.nvst"), 1, "none.nvst"),
+        (("{source}", "{broken}"), 1, "broken.nvst: file header at byte 0: not a .nvst file"),
         (("{source}", "{nvst}", "--frames", "50:60"), 1, "no frame lies in the selected range"),
         (("{source}", "{nvst}", "--frames", "5:3"), 2, "not a range"),
         (("{source}",), 2, "VIDEO"),
     ],
 )
 def test_failures_are_one_line(
-    source: Path, nvst: Path, arguments: tuple[str, ...], exit_code: int, message: str
+    source: Path, nvst: Path, tmp_path: Path, arguments: tuple[str, ...], exit_code: int, message: str
 ) -> None:
-    result = run(*(argument.format(source=source, nvst=nvst) for argument in arguments))
+    broken = tmp_path / "broken.nvst"
+    broken.write_bytes(b"x" * 1000)
+    result = run(*(argument.format(source=source, nvst=nvst, broken=broken) for argument in arguments))
     assert result.exit_code == exit_code
     assert re.fullmatch(r"nvcompare: [^\n]*\n", result.stderr)
     assert message in result.stderr

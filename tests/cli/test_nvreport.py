@@ -47,8 +47,8 @@ def test_the_page_is_named_after_the_file_and_not_replaced(
         (("{nvst}", "--x265"), 2, "--x265 encodes the source: give it with --source"),
         (("{nvst}", "--source", "none.mp4"), 1, "none.mp4: the file does not exist"),
         (("{nvst}", "--log", "{nvst}"), 1, "is not text, as nvenc --json prints it"),
-        (("{source}",), 1, "two_scenes.y4m"),
-        (("{nvst}", "--max-pixels", "100"), 1, "allowed"),
+        (("{source}",), 1, "not a .nvst file"),
+        (("{nvst}", "--max-pixels", "100"), 1, "above the limit of 100"),
     ],
 )
 def test_failures_are_one_line_and_leave_nothing(
