@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nvcodec.bitstream.editing import concatenate, cut
+    from nvcodec.decoder.clip_dataset import Clip, ClipDataset
     from nvcodec.decoder.decoding import decode
+    from nvcodec.decoder.frames import Frame, FrameBatch
     from nvcodec.decoder.video_decoder import VideoDecoder
     from nvcodec.encoder.config import EncoderConfig
     from nvcodec.encoder.pipeline import encode
@@ -21,10 +23,26 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["EncoderConfig", "NvcodecError", "VideoDecoder", "concatenate", "cut", "decode", "encode"]
+__all__ = [
+    "Clip",
+    "ClipDataset",
+    "EncoderConfig",
+    "Frame",
+    "FrameBatch",
+    "NvcodecError",
+    "VideoDecoder",
+    "concatenate",
+    "cut",
+    "decode",
+    "encode",
+]
 
 _HOME = {
+    "Clip": "nvcodec.decoder.clip_dataset",
+    "ClipDataset": "nvcodec.decoder.clip_dataset",
     "EncoderConfig": "nvcodec.encoder.config",
+    "Frame": "nvcodec.decoder.frames",
+    "FrameBatch": "nvcodec.decoder.frames",
     "NvcodecError": "nvcodec.errors",
     "VideoDecoder": "nvcodec.decoder.video_decoder",
     "concatenate": "nvcodec.bitstream.editing",

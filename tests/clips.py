@@ -77,19 +77,20 @@ def plain_clip(folder: Path, num_frames: int = 12) -> Path:
     return write_clip(folder / "plain.mp4", num_frames=num_frames, codec="libx264")
 
 
+MILLISECOND = Fraction(1, 1000)
 VARIABLE_PTS = (0, 40, 95, 120, 200, 210, 330, 350)
 
 
 def variable_rate_clip(folder: Path) -> Path:
     """Frames at VARIABLE_PTS milliseconds."""
     pts = VARIABLE_PTS
-    return write_clip(folder / "variable.mkv", num_frames=len(pts), pts=pts, time_base=Fraction(1, 1000))
+    return write_clip(folder / "variable.mkv", num_frames=len(pts), pts=pts, time_base=MILLISECOND)
 
 
 def late_start_clip(folder: Path) -> Path:
     """The first pts is 1200 ms."""
     pts = [1200 + 40 * idx for idx in range(6)]
-    return write_clip(folder / "late.mkv", num_frames=6, pts=pts, time_base=Fraction(1, 1000))
+    return write_clip(folder / "late.mkv", num_frames=6, pts=pts, time_base=MILLISECOND)
 
 
 def rotated_clip(folder: Path, degrees: float) -> Path:

@@ -25,6 +25,7 @@ ROOMS = [
     "metrics",
     "bitstream",
     "video",
+    "addresses",
     "prefetch",
     "errors",
 ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import os
-import re
 from abc import ABC, abstractmethod
-from typing import BinaryIO, TypeAlias, TypeGuard, cast
+from typing import BinaryIO, TypeAlias, TypeGuard
 
+from nvcodec.addresses import is_address, is_http, open_address, without_secrets
 from nvcodec.bitstream.boxes import Box, BoxHeader, check_payload, parse_box_header
 from nvcodec.bitstream.headers import BOX_HEADER
 from nvcodec.bitstream.limits import Limits
@@ -145,13 +145,13 @@ def open_byte_source(source: Readable) -> ByteSource:
     if isinstance(source, (bytes, bytearray, memoryview)):
         return FileSource(io.BytesIO(source), "bytes", is_own=True)
     name = source_name(source)
-    if isinstance(source, str) and (match := re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", source)):
-        if match[1].lower() in ("http", "https"):
-            # Few files come over the network, and the modules for it take a while to load.
-            from nvcodec.bitstream.http_source import HttpSource
+    if isinstance(source, str) and is_http(source):
+        # Few files come over the network, and the modules for it take a while to load.
+        from nvcodec.bitstream.http_source import HttpSource
 
-            return HttpSource(source)
-        return FileSource(_open_through_fsspec(source, name), name, is_own=True)
+        return HttpSource(source)
+    if isinstance(source, str) and is_address(source):
+        return FileSource(open_address(source), name, is_own=True)
     if isinstance(source, (str, os.PathLike)):
         try:
             return FileSource(open(source, "rb"), name, is_own=True)
@@ -171,12 +171,7 @@ def source_name(source: Readable) -> str:
     """What to call a source in messages: its path or address, without user, password and query, which may be secret."""
     if isinstance(source, os.PathLike):
         return os.fspath(source)
-    if not isinstance(source, str):
-        return str(getattr(source, "name", type(source).__name__))
-    if "://" not in source:
-        return source
-    address, has_query, _ = re.sub(r"(?<=://)[^/?#]*@", "", source).partition("?")
-    return f"{address}?…" if has_query else address
+    return without_secrets(source) if isinstance(source, str) else str(getattr(source, "name", type(source).__name__))
 
 
 def split_boxes(data: bytes, offset: int) -> list[Box]:
@@ -205,15 +200,3 @@ def split_boxes(data: bytes, offset: int) -> list[Box]:
 def reason_of(error: Exception) -> str:
     """What the operating system says, without the file's name."""
     return getattr(error, "strerror", None) or str(error)
-
-
-def _open_through_fsspec(url: str, name: str) -> BinaryIO:
-    try:
-        from fsspec.core import url_to_fs
-    except ImportError as error:
-        raise InputError("addresses of this kind need the package fsspec (pip install fsspec)", name) from error
-    try:
-        file_system, path = url_to_fs(url)
-        return cast(BinaryIO, file_system.open(path, "rb", cache_type="none"))
-    except Exception as error:  # each file system has exceptions of its own
-        raise InputError(reason_of(error) or type(error).__name__, name) from error

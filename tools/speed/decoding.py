@@ -124,7 +124,7 @@ def measure_seeking() -> list[Figure]:
         for _ in range(NUM_SEEKS + 1):
             chunk_idx = (chunk_idx + order.randrange(1, NUM_CHUNKS)) % NUM_CHUNKS
             start = time.perf_counter()
-            decoder.get_frame_at(chunk_idx * CHUNK_FRAMES + order.randrange(CHUNK_FRAMES))
+            decoder.get_frame_at(chunk_idx * CHUNK_FRAMES + order.randrange(CHUNK_FRAMES)).data.cpu()
             times.append(time.perf_counter() - start)
         figures.append(Figure("seeking", f"{_name(fast)}, median", statistics.median(times[1:]), "s"))
         figures.append(Figure("seeking", f"{_name(fast)}, slowest of {NUM_SEEKS}", max(times[1:]), "s"))
