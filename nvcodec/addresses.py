@@ -30,15 +30,19 @@ def without_secrets(name: str) -> str:
     return f"{address}?…" if has_query else address
 
 
-def open_address(address: str) -> BinaryIO:
+def open_address(address: str, *, reads_ahead: bool = False) -> BinaryIO:
     """Open an address through fsspec, for reading at any position.
+
+    Args:
+        address: with a scheme that fsspec knows.
+        reads_ahead: fetch more than is asked for, as for a file that is read from front to back.
 
     Raises:
         InputError: it cannot be opened, or fsspec or what it needs for the scheme is not installed.
     """
     file_system, path = _file_system(address)
     try:
-        return cast(BinaryIO, file_system.open(path, "rb", cache_type="none"))
+        return cast(BinaryIO, file_system.open(path, "rb", cache_type="readahead" if reads_ahead else "none"))
     except Exception as error:  # each file system has exceptions of its own
         raise _unreadable(error, address) from error
 

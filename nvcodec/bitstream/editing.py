@@ -16,6 +16,7 @@ from nvcodec.bitstream.front_index import add_front_index
 from nvcodec.bitstream.limits import Limits
 from nvcodec.bitstream.pieces import Piece, copy_window, gather_pieces
 from nvcodec.bitstream.reader import NvstReader
+from nvcodec.bitstream.source import source_name
 from nvcodec.bitstream.wanted import wanted_chunks
 from nvcodec.bitstream.whole_file import whole_file
 from nvcodec.bitstream.writer import NvstWriter
@@ -60,7 +61,7 @@ def cut(
     are unknown are not.
 
     Args:
-        source: path of the file, which may be unfinished.
+        source: path or address of the file, which may be unfinished.
         target: path of the file to write; it has its name only once it is whole.
         selection: frames wanted; None for all. Seconds count from the first frame.
         overwrite: replace an existing target.
@@ -109,8 +110,8 @@ def concatenate(
     the metadata that all files agree on and no unknown ancillary boxes.
 
     Args:
-        sources: paths of the files, at least one; their stream headers agree in all but ``num_source_frames``. Of an
-            unfinished file the whole windows are taken.
+        sources: paths or addresses of the files, at least one; their stream headers agree in all but
+            ``num_source_frames``. Of an unfinished file the whole windows are taken.
         target: path of the file to write; it has its name only once it is whole.
         overwrite: replace an existing target.
         faststart: put a copy of the index in front.
@@ -149,7 +150,7 @@ def _open(source: str | Path, limits: Limits | None) -> NvstReader:
     try:
         return NvstReader(source, limits)
     except BitstreamError as error:
-        raise type(error)(error.reason, f"{source}: {error.place}") from error
+        raise type(error)(error.reason, f"{source_name(source)}: {error.place}") from error
 
 
 def _pieces_in_a_row(readers: Sequence[NvstReader]) -> Iterator[Piece]:
@@ -179,7 +180,7 @@ def _write(
         Its length in bytes.
     """
     for reader in readers:
-        if target.exists() and os.path.samefile(target, reader.source.name):
+        if target.exists() and os.path.exists(reader.source.name) and target.samefile(reader.source.name):
             raise OutputError("is one of the inputs", str(target))
     chunks = [chunk for piece in pieces for chunk in piece.chunks]
     num_frames = sum(chunk.num_frames for chunk in chunks)

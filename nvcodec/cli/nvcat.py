@@ -15,7 +15,7 @@ from nvcodec.cli.limits import limit_options
 
 
 @click.command(cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("sources", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.argument("sources", type=click.Path(), nargs=-1, required=True)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE", help="The .nvst file to write."
 )
@@ -25,10 +25,8 @@ from nvcodec.cli.limits import limit_options
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 @click.version_option(__version__, prog_name="nvcat")
 @report_errors
-def main(
-    sources: tuple[Path, ...], output: Path, faststart: bool, overwrite: bool, quiet: bool, limits: Limits
-) -> None:
-    """Join the .nvst files SOURCES, one behind the other.
+def main(sources: tuple[str, ...], output: Path, faststart: bool, overwrite: bool, quiet: bool, limits: Limits) -> None:
+    """Join the .nvst files SOURCES, paths or addresses, one behind the other.
 
     They have the same size, format and time base. Chunks are copied as they are, so every frame stays exactly as it
     was; each file begins where the one before it ends. Of an unfinished file the whole windows are taken.

@@ -17,7 +17,7 @@ from nvcodec.video.selection import Selection
 
 
 @click.command(cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", type=click.Path())
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE", help="The .nvst file to write."
 )
@@ -31,7 +31,7 @@ from nvcodec.video.selection import Selection
 @click.version_option(__version__, prog_name="nvcut")
 @report_errors
 def main(
-    source: Path,
+    source: str,
     output: Path,
     frames: tuple[int | None, int | None] | None,
     start: float | None,
@@ -41,7 +41,7 @@ def main(
     quiet: bool,
     limits: Limits,
 ) -> None:
-    """Trim the .nvst file SOURCE to the chunks that hold a wanted frame.
+    """Trim the .nvst file SOURCE, a path or an address, to the chunks that hold a wanted frame.
 
     Chunks are copied as they are, so every frame stays exactly as it was, and more than asked for may stay; the command
     says which. nvinfo --chunks shows where chunks begin. Times count from the first frame of SOURCE, and the result

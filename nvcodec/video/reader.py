@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import av
 from av.container import InputContainer
 
+from nvcodec.addresses import open_address
 from nvcodec.errors import InputError
 from nvcodec.video.interlacing import FieldOrder
 from nvcodec.video.pixels import StreamTags
@@ -50,7 +51,7 @@ class ContainerReader:
     """Reads the best video stream of whatever PyAV opens.
 
     Args:
-        path: file or URL.
+        path: file or address.
 
     Raises:
         InputError: missing, unreadable, not a video, no video stream, or no decoder for it.
@@ -143,15 +144,18 @@ class ContainerReader:
 
 
 def open_container(path: str) -> InputContainer:
-    """Open a file or URL with PyAV.
+    """Open a file or address with PyAV; an address of a kind that FFmpeg does not know, through fsspec.
 
     Raises:
         InputError: with the system's or the library's reason.
     """
     is_url = "://" in path and not Path(path).exists()
     try:
-        # The prefix keeps a colon in a file's name from being read as a protocol; tags need not be UTF-8.
-        return av.open(path if is_url else f"file:{path}", "r", metadata_errors="replace")
+        try:
+            # The prefix keeps a colon in a file's name from being read as a protocol; tags need not be UTF-8.
+            return av.open(path if is_url else f"file:{path}", "r", metadata_errors="replace")
+        except av.error.ProtocolNotFoundError:
+            return av.open(open_address(path, reads_ahead=True), "r", metadata_errors="replace")
     except _AV_ERRORS as error:
         raise InputError(f"cannot be opened as video: {reason_of(error)}", path) from error
 

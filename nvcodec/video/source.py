@@ -192,8 +192,8 @@ def open_source(
     """Open a video to read its frames.
 
     Args:
-        path: a file or URL that PyAV opens; a folder, glob pattern or printf pattern of images; or "-" for y4m on
-            standard input.
+        path: a file or address that PyAV or fsspec opens; a folder, glob pattern or printf pattern of images; or "-"
+            for y4m on standard input.
         frames: range A:B of frame numbers, B excluded, None for an open end.
         start_s: first time wanted, in seconds after the first frame.
         end_s: first time no longer wanted, in seconds after the first frame.

@@ -1,11 +1,13 @@
-"""``nvdec`` and ``nvinfo`` on addresses."""
+"""The commands on addresses."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
+from nvcodec.bitstream import NvstReader
 from nvcodec.cli import nvinfo
 from tests import encodes
 from tests.range_server import serve
@@ -36,3 +38,25 @@ def test_nvinfo_shows_an_address(nvst: Path) -> None:
     local = CliRunner().invoke(nvinfo.main, [str(nvst)])
     assert remote.exit_code == 0
     assert remote.output == local.output.replace(str(nvst), server.url)
+
+
+def test_every_command_reads_what_fsspec_reads(
+    run_nvenc, run_nvdec, run_nvcut, run_nvcat, source: Path, nvst: Path, tmp_path: Path
+) -> None:
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    memory.pipe("/cli/in.y4m", source.read_bytes())
+    memory.pipe("/cli/a.nvst", nvst.read_bytes())
+    address = "memory://cli/a.nvst"
+    encoded, part, both = tmp_path / "encoded.nvst", tmp_path / "part.nvst", tmp_path / "both.nvst"
+    for result in (
+        run_nvenc("memory://cli/in.y4m", "-o", encoded),
+        run_nvdec(address, "--md5"),
+        CliRunner().invoke(nvinfo.main, [address]),
+        run_nvcut(address, "-o", part, "--frames", "0:3"),
+        run_nvcat(part, address, "-o", both),
+        run_nvcat(address, "-o", part, "-y"),
+    ):
+        assert result.exit_code == 0, result.output
+    for path, num_frames in ((encoded, 12), (both, 15), (part, 12)):
+        with NvstReader(path) as reader:
+            assert reader.num_frames == num_frames

@@ -57,7 +57,7 @@ def test_clips_are_frames_in_a_row_of_each_file(folder: Path, all_rgb: torch.Ten
     assert torch.equal(data[-1].data, data[5].data)
     with pytest.raises(IndexError):
         data[6]
-    assert len(list(data)) == 6  # type: ignore[call-overload]
+    assert len(list(data)) == 6
 
 
 def test_places_are_those_of_the_seed_the_epoch_and_the_item(folder: Path) -> None:

@@ -34,6 +34,17 @@ def test_frames_come_with_planes_and_times(tmp_path):
         _assert_planes(frame, clips.SMALL, frame_idx)
 
 
+def test_addresses_that_ffmpeg_does_not_know_are_read_through_fsspec(tmp_path):
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    memory.pipe("/video/a.mp4", clips.plain_clip(tmp_path, num_frames=5).read_bytes())
+    with open_source("memory://video/a.mp4") as source:
+        assert len(list(source)) == 5
+    with pytest.raises(InputError, match=r"memory://video/none\.mp4"):
+        open_source("memory://video/none.mp4")
+    with pytest.raises(InputError, match=r"nothing://a\.mp4: Protocol not known"):
+        open_source("nothing://a.mp4")
+
+
 @pytest.mark.parametrize("format", clips.ALL_FORMATS)
 def test_every_supported_format_is_read_as_it_is(tmp_path, format):
     is_rgb_8 = format.chroma_subsampling == ChromaSubsampling.RGB and format.bit_depth == 8
