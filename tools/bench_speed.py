@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 from nvcodec.decoder.device import keep_freed_memory, resolve_device
+from tools.speed.clip_loading import measure_clips
 from tools.speed.decoding import measure_playing, measure_seeking, measure_weights
 from tools.speed.figures import Figure, format_value, store
 from tools.speed.growth import measure_growth
@@ -39,6 +40,7 @@ def main() -> None:
         "weights": measure_weights,
         "seeking": measure_seeking,
         "playing": measure_playing,
+        "clips": measure_clips,
         "hnerv-frame": partial(measure_frames, options.hnerv),
         "hnerv-step": partial(measure_steps, options.hnerv),
         "sharing": measure_sharing,

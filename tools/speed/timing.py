@@ -37,23 +37,26 @@ def in_turn(cases: Mapping[str, Case], repeats: int) -> dict[str, float]:
     context = multiprocessing.get_context("spawn")
     connections: dict[str, Connection] = {}
     processes = []
-    for name, case in cases.items():
-        connections[name], theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(case, theirs), daemon=True)
-        process.start()
-        # So that the end of the process is seen.
-        theirs.close()
-        processes.append(process)
-        # The next begins to load only when this one is ready.
-        _measure(connections[name])
     times: dict[str, list[float]] = {name: [] for name in cases}
-    for _ in range(repeats):
-        for name, connection in connections.items():
-            times[name].append(_measure(connection))
-    for connection in connections.values():
-        connection.close()
-    for process in processes:
-        process.join()
+    try:
+        for name, case in cases.items():
+            connections[name], theirs = context.Pipe()
+            # Not a daemon, since one may not have processes of its own, as a case may.
+            process = context.Process(target=_serve, args=(case, theirs))
+            process.start()
+            # So that the end of the process is seen.
+            theirs.close()
+            processes.append(process)
+            # The next begins to load only when this one is ready.
+            _measure(connections[name])
+        for _ in range(repeats):
+            for name, connection in connections.items():
+                times[name].append(_measure(connection))
+    finally:
+        for connection in connections.values():
+            connection.close()
+        for process in processes:
+            process.join()
     return {name: statistics.median(of_case) for name, of_case in times.items()}
 
 
