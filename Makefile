@@ -1,6 +1,8 @@
 # make demo [INPUT=my.mp4]   a real clip through the whole codec
 # make test                  ruff, mypy and the default tests, as many at a time as there are cores
-# Both make the environment in .venv if it is missing. The tests open pages in a headless Chromium. Where there is none it
+# make man                   the manual pages, after a command's options changed
+# make dist                  wheel and source distribution, each tried in an environment of its own
+# All make the environment in .venv if it is missing. The tests open pages in a headless Chromium. Where there is none it
 # is installed if that needs no password, as in a container; else those tests are skipped.
 
 PYTHON ?= python3
@@ -10,7 +12,7 @@ BIN := $(VENV)/bin
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 APT_GET := apt-get -qq -o Acquire::Retries=1 -o Acquire::http::Timeout=20
 
-.PHONY: demo test browser clean
+.PHONY: demo test browser man dist clean
 
 demo: $(VENV)/ready
 	$(BIN)/python tools/demo.py $(INPUT)
@@ -30,6 +32,12 @@ browser:
 	fi; \
 	echo "there is no chromium, and it could not be installed: tests in a browser are skipped"
 
+man: $(VENV)/ready
+	$(BIN)/python -m tools.make_man
+
+dist: $(VENV)/ready
+	$(BIN)/python -m tools.check_package
+
 # torch is named first and exactly, so that a resolver does not choose a larger build of another release.
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -38,4 +46,4 @@ $(VENV)/ready: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo build *.egg-info
+	rm -rf $(VENV) demo build dist *.egg-info

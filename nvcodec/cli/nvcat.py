@@ -14,7 +14,9 @@ from nvcodec.cli.formatting import format_bytes
 from nvcodec.cli.limits import limit_options
 
 
-@click.command(cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"]}, short_help="join .nvst files"
+)
 @click.argument("sources", type=click.Path(), nargs=-1, required=True)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE", help="The .nvst file to write."

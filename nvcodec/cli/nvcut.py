@@ -16,7 +16,11 @@ from nvcodec.cli.types import FrameRange, Seconds
 from nvcodec.video.selection import Selection
 
 
-@click.command(cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=OneLineCommand,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    short_help="trim a .nvst file at chunk borders",
+)
 @click.argument("source", type=click.Path())
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE", help="The .nvst file to write."

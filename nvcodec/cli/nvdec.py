@@ -25,11 +25,16 @@ if TYPE_CHECKING:
     from nvcodec.decoder.decoding import DecodeProgress, DecodeResult
 
 
-@click.command(cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.command(
+    cls=OneLineCommand,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+    short_help="decode a .nvst file into a video",
+)
 @click.argument("source", type=click.Path())
 @click.option(
     "-o",
     "--output",
+    type=click.Path(),
     metavar="FILE",
     help="Video to write: .y4m, .yuv (no header), any container, a folder for PNGs, or - for y4m on standard output.",
 )

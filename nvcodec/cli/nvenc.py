@@ -29,8 +29,12 @@ from nvcodec.video.source import open_source
 INTERRUPTED = 130
 
 
-@click.command(cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@click.argument("source")
+@click.command(
+    cls=OneLineCommand,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+    short_help="encode a video into a .nvst file",
+)
+@click.argument("source", type=click.Path())
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE", help="The .nvst file to write."
 )

@@ -16,7 +16,11 @@ from nvcodec.cli.formatting import printable, table
 from nvcodec.cli.limits import limit_options
 
 
-@click.command(cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=OneLineCommand,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    short_help="show what is inside a .nvst file",
+)
 @click.argument("file", type=click.Path())
 @click.option("--chunks", "with_chunks", is_flag=True, help="Also list every chunk: where nvcut can cut.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
