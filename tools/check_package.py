@@ -83,7 +83,7 @@ def small_video() -> bytes:
 def _run(*command: str | Path, cwd: Path = ROOT) -> None:
     # Away from the sources, and without a path to them, so that the installed package is what runs.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    subprocess.run([str(part) for part in command], check=True, cwd=cwd, env=environment)
+    subprocess.run([str(part) for part in command], check=True, cwd=cwd, env=environment, stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":
