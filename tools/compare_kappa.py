@@ -17,6 +17,7 @@ from demo import CHUNK_FRAMES, bundled_clip, open_video
 
 from nvcodec.bitstream import MaskGranularity, NvstReader
 from nvcodec.bitstream.network_spec import Backbone
+from nvcodec.bitstream.parts import bytes_by_part
 from nvcodec.decoder.device import keep_freed_memory
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.pipeline import encode
@@ -59,7 +60,7 @@ def run(setting: str, config: EncoderConfig) -> float:
         with open_video(str(bundled_clip())) as video:
             result = encode(video, target, config)
         with NvstReader(target) as reader:
-            mask_bytes = reader.bytes_by_part()["mask"]
+            mask_bytes = bytes_by_part(reader)["mask"]
     (window,) = result.windows
     num_shared = round(window.kappa * window.num_parameters)
     stored = num_shared + (window.num_parameters - num_shared) * len(window.chunk_lengths)

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nvcodec.bitstream import NvstReader
+from nvcodec.bitstream.parts import bytes_by_part
 from nvcodec.cli.encode_display import LiveDisplay, PlainDisplay
 from nvcodec.cli.errors import report_errors
 from nvcodec.cli.formatting import format_bytes, format_count, format_duration
@@ -137,7 +138,7 @@ def save_picture(rgb: torch.Tensor, path: Path) -> None:
 def report(source: str, target: Path, encoded: EncodeResult, decoded: DecodeResult, quality: Quality) -> Table:
     """Everything measured, as one table."""
     with NvstReader(target) as reader:
-        parts = reader.bytes_by_part()
+        parts = bytes_by_part(reader)
         video_format = reader.header.format
     chunk_counts = [len(window.chunk_lengths) for window in encoded.windows]
     shared = sum(round(window.kappa * window.num_parameters) for window in encoded.windows)

@@ -13,6 +13,7 @@ from nvcodec.bitstream.masks import BoolArray
 from nvcodec.bitstream.payloads import parse_chunk, parse_shared, parse_stream, parse_window, parse_window_mask
 from nvcodec.bitstream.reader import NvstReader
 from nvcodec.bitstream.scan import ForwardFile, Scanner, iter_boxes
+from nvcodec.bitstream.tracks import parse_chapters, parse_run, parse_tracks
 
 
 def dump(reader: NvstReader) -> Iterator[str]:
@@ -56,6 +57,7 @@ class _BoxParser:
 
     def __init__(self, reader: NvstReader) -> None:
         self._reader = reader
+        self._num_tracks = 0
         self._header: WindowHeader
         self._num_shared: int
         self._mask: BoolArray
@@ -69,6 +71,12 @@ class _BoxParser:
                 parse_stream(cursor, limits)
             case BoxType.FRONT_INDEX:
                 parse_front_index(cursor, limits, box.header.end)
+            case BoxType.TRACKS:
+                self._num_tracks = len(parse_tracks(cursor))
+            case BoxType.CHAPTERS:
+                parse_chapters(cursor)
+            case BoxType.PACKETS:
+                parse_run(cursor, self._num_tracks, limits)
             case BoxType.WINDOW:
                 self._header, self._num_shared = parse_window(cursor, limits)
             case BoxType.MASK:

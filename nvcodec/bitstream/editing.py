@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -22,6 +23,7 @@ from nvcodec.bitstream.whole_file import whole_file
 from nvcodec.bitstream.writer import NvstWriter
 from nvcodec.errors import BitstreamError, ConfigError, InputError, OutputError
 from nvcodec.video.selection import Selection
+from nvcodec.video.tracks import Chapter, chapters_between, shifted_chapter
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,9 @@ def cut(
     """Keep the chunks of a .nvst file that hold a wanted frame, so never fewer frames than asked for.
 
     Every sample stays as it was. The result begins at time 0; durations, and gaps between chunks that are kept, stay.
-    It is complete in itself, unless it reaches to the end of a file that is not. Metadata is kept, ancillary boxes that
-    are unknown are not.
+    It is complete in itself, unless it reaches to the end of a file that is not. Packets of audio and subtitles are
+    kept if they begin in the time of the kept chunks, chapters as far as they lie in it. Metadata is kept, ancillary
+    boxes that are unknown are not.
 
     Args:
         source: path or address of the file, which may be unfinished.
@@ -77,13 +80,19 @@ def cut(
     with NvstReader(source, limits) as reader:
         wanted = wanted_chunks(reader, selection or Selection())
         kept = [reader.windows[chunk.window_idx].chunks[chunk.chunk_idx] for chunk in wanted]
+        time_base, all_chunks = reader.header.time_base, reader.index.chunks
+        start = -math.inf if kept[0] == all_chunks[0] else kept[0].first_pts * time_base
+        end = math.inf if kept[-1] == all_chunks[-1] else kept[-1].end_pts * time_base
+        shift = -kept[0].first_pts
         pieces = []
         for window_idx, chunks in itertools.groupby(wanted, key=lambda chunk: chunk.window_idx):
             chunk_idx = [chunk.chunk_idx for chunk in chunks]
-            pieces.append(Piece(reader, window_idx, chunk_idx[0], chunk_idx[-1] + 1, -kept[0].first_pts))
-        is_complete = reader.is_complete or kept[-1] != reader.windows[-1].chunks[-1]
-        file_bytes = _write(Path(target), [reader], pieces, is_complete, overwrite, faststart)
-        begin_pts, time_base = reader.windows[0].chunks[0].first_pts, reader.header.time_base
+            pieces.append(Piece(reader, window_idx, chunk_idx[0], chunk_idx[-1] + 1, shift, (start, end)))
+        is_complete = reader.is_complete or kept[-1] != all_chunks[-1]
+        kept_chapters = chapters_between(reader.chapters, start, end)
+        chapters = [shifted_chapter(chapter, shift * time_base) for chapter in kept_chapters]
+        file_bytes = _write(Path(target), [reader], pieces, chapters, is_complete, overwrite, faststart)
+        begin_pts = all_chunks[0].first_pts
         return EditResult(
             first_frame=kept[0].first_frame,
             num_frames=sum(chunk.num_frames for chunk in kept),
@@ -111,14 +120,15 @@ def concatenate(
 
     Args:
         sources: paths or addresses of the files, at least one; their stream headers agree in all but
-            ``num_source_frames``. Of an unfinished file the whole windows are taken.
+            ``num_source_frames``, their tracks in all but titles, languages and dispositions. Of an unfinished file the
+            whole windows are taken.
         target: path of the file to write; it has its name only once it is whole.
         overwrite: replace an existing target.
         faststart: put a copy of the index in front.
         limits: what each source, and the result, may ask for; None for the defaults.
 
     Raises:
-        InputError: a source cannot be read, or differs from the first in format or time base.
+        InputError: a source cannot be read, or differs from the first in format, time base or tracks.
         BitstreamError: a source is damaged, or the result would be over a limit.
         ConfigError: there are no sources.
         OutputError: the target is one of the sources, exists or cannot be written.
@@ -129,9 +139,11 @@ def concatenate(
         readers = [stack.enter_context(_open(source, limits)) for source in sources]
         for reader in readers[1:]:
             _require_same_stream(readers[0], reader)
+            _require_same_tracks(readers[0], reader)
         pieces = list(_pieces_in_a_row(readers))
         is_complete = all(reader.is_complete for reader in readers)
-        file_bytes = _write(Path(target), readers, pieces, is_complete, overwrite, faststart)
+        chapters = _joined_chapters(pieces)
+        file_bytes = _write(Path(target), readers, pieces, chapters, is_complete, overwrite, faststart)
         times = [chunk for piece in pieces for chunk in piece.times]
         duration = (times[-1].end_pts - times[0].first_pts) * readers[0].header.time_base if times else Fraction(0)
         return EditResult(
@@ -170,6 +182,7 @@ def _write(
     target: Path,
     readers: Sequence[NvstReader],
     pieces: Sequence[Piece],
+    chapters: Sequence[Chapter],
     is_complete: bool,
     overwrite: bool,
     faststart: bool,
@@ -190,12 +203,27 @@ def _write(
         metadata = _common_metadata(readers)
         if metadata:
             writer.write_metadata(metadata)
+        writer.write_tracks(readers[0].tracks, chapters)
         for window in gather_pieces(pieces):
             copy_window(writer, window)
         writer.finish(is_complete)
     if faststart:
         add_front_index(target, readers[0].limits)
     return target.stat().st_size
+
+
+def _joined_chapters(pieces: Sequence[Piece]) -> list[Chapter]:
+    """The chapters of all files, each shifted as its frames are; one that was cut apart is one again."""
+    joined: list[Chapter] = []
+    for _, of_file in itertools.groupby(pieces, key=lambda piece: id(piece.reader)):
+        reader, shift = (first := next(of_file)).reader, first.pts_shift
+        for chapter in reader.chapters:
+            moved = shifted_chapter(chapter, shift * reader.header.time_base)
+            if joined and (joined[-1].end_ns, joined[-1].title) == (moved.start_ns, moved.title):
+                joined[-1] = replace(joined[-1], end_ns=moved.end_ns)
+            else:
+                joined.append(moved)
+    return joined
 
 
 def _common_metadata(readers: Sequence[NvstReader]) -> dict[str, str]:
@@ -210,6 +238,15 @@ def _require_same_stream(first: NvstReader, other: NvstReader) -> None:
         if value != expected[name]:
             reason = f"{name} is {_show(value)}, but {_show(expected[name])} in {first.source.name}"
             raise InputError(reason, str(other.source.name))
+
+
+def _require_same_tracks(first: NvstReader, other: NvstReader) -> None:
+    """Titles and the like may differ, what a decoder of the packets goes by may not."""
+    described = [[replace(track, language="", title="", disposition=0) for track in r.tracks] for r in (first, other)]
+    if described[0] != described[1]:
+        counts = [", ".join(track.codec for track in tracks) or "no" for tracks in described]
+        reason = f"its tracks ({counts[1]}) cannot go on those of {first.source.name} ({counts[0]})"
+        raise InputError(reason, str(other.source.name))
 
 
 def _stream_fields(header: StreamHeader) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from nvcodec.bitstream.fields import Array, Field, Record
 from nvcodec.bitstream.network_spec import Activation, Backbone, OutputActivation
 from nvcodec.bitstream.steps import MAX_STEP_SHIFT, MIN_STEP_SHIFT, NUM_STEPS
 from nvcodec.video.format import ChromaSubsampling, ColorRange
+from nvcodec.video.tracks import TrackKind
 
 MAJOR_VERSION = 0
 MINOR_VERSION = 6
@@ -29,6 +30,11 @@ MAX_WINDOW_CHUNKS = 4096
 MAX_PTS = 2**62
 """Largest magnitude of a timestamp."""
 NUM_LEVELS = 6
+MAX_TRACKS = 64
+MAX_EXTRADATA_BYTES = 1 << 20
+MAX_PACKET_BYTES = 1 << 24
+MAX_BOX_PACKETS = 1 << 16
+MAX_CHAPTERS = 1 << 16
 
 
 class BoxType(enum.IntEnum):
@@ -36,6 +42,9 @@ class BoxType(enum.IntEnum):
 
     STREAM = int.from_bytes(b"STRM", "little")
     METADATA = int.from_bytes(b"meta", "little")
+    TRACKS = int.from_bytes(b"trak", "little")
+    CHAPTERS = int.from_bytes(b"chap", "little")
+    PACKETS = int.from_bytes(b"pkts", "little")
     WINDOW = int.from_bytes(b"WNDW", "little")
     MASK = int.from_bytes(b"MASK", "little")
     SHARED = int.from_bytes(b"SHRD", "little")
@@ -132,6 +141,60 @@ STREAM = Record(
         Field("max_average_light", "u16", "MaxFALL, cd/m²; 0 unknown"),
     ),
 )
+
+TRACKS = Record("tracks", (Field("num_tracks", "u8", "", 1, MAX_TRACKS),))
+
+TRACK = Record(
+    "track",
+    (
+        Field("kind", "u8", "what the track holds", labels=TrackKind),
+        Field("codec_bytes", "u8", "", 1, 64),
+        Field("layout_bytes", "u8", "", 0, 64),
+        Field("language_bytes", "u8", "", 0, 64),
+        Field("title_bytes", "u16", "", 0, 1024),
+        Field("reserved", "u16", "", 0, 0),
+        Field("time_base_num", "u32", "seconds per unit of the packets' times, numerator", 1, 2**31 - 1),
+        Field("time_base_den", "u32", "denominator", 1, 2**31 - 1),
+        Field("sample_rate", "u32", "samples per second; 0 for subtitles", 0, 2**31 - 1),
+        Field("delay", "u32", "samples put out before the sound begins", 0, 2**31 - 1),
+        Field("disposition", "u32", "FFmpeg's bits"),
+        Field("extradata_bytes", "u32", "", 0, MAX_EXTRADATA_BYTES),
+        Array("codec", "u8", "codec_bytes", "FFmpeg's name of the codec, UTF-8"),
+        Array("channel_layout", "u8", "layout_bytes", "FFmpeg's name, UTF-8; empty for subtitles"),
+        Array("language", "u8", "language_bytes", "UTF-8; empty if unknown"),
+        Array("title", "u8", "title_bytes", "UTF-8"),
+        Array("extradata", "u8", "extradata_bytes", "what the codec's decoder needs before the first packet"),
+    ),
+)
+
+CHAPTERS = Record(
+    "chapters",
+    (
+        Field("num_chapters", "u32", "", 1, MAX_CHAPTERS),
+        Array("start_ns", "i64", "num_chapters", "when each begins, nanoseconds", -MAX_PTS, MAX_PTS),
+        Array("end_ns", "i64", "num_chapters", "when each ends, not before it begins", -MAX_PTS, MAX_PTS),
+        Array("title_bytes", "u16", "num_chapters", "of its title", 0, 1024),
+    ),
+)
+
+CHAPTER_TITLES = Record("chapter titles", (Array("titles", "u8", "num_title_bytes", "UTF-8, one behind the other"),))
+
+PACKETS = Record(
+    "packets",
+    (
+        Field("track_idx", "u8", "the track, 0 for the first of trak", 0, MAX_TRACKS - 1),
+        Field("reserved", "u8", "", 0, 0),
+        Field("num_packets", "u32", "", 1, MAX_BOX_PACKETS),
+        Field("num_durations", "u32", "1 if all packets last equally long, else num_packets", 1, MAX_BOX_PACKETS),
+        Field("first_pts", "i64", "time of the first packet", -MAX_PTS, MAX_PTS),
+        Array("pts_steps", "u32", "num_packets", "time since the packet before, 0 for the first"),
+        Array("durations", "u32", "num_durations", "0 unknown"),
+        Array("packet_bytes", "u32", "num_packets", "", 1, MAX_PACKET_BYTES),
+        Array("packet_flags", "u8", "num_packets", "bit 0: decodes without those before it", 0, 1),
+    ),
+)
+
+PACKET_DATA = Record("packet data", (Array("data", "u8", "num_data_bytes", "of all packets, one behind the other"),))
 
 WINDOW = Record(
     "window header",
@@ -291,6 +354,12 @@ RECORDS = (
     FILE_HEADER,
     BOX_HEADER,
     STREAM,
+    TRACKS,
+    TRACK,
+    CHAPTERS,
+    CHAPTER_TITLES,
+    PACKETS,
+    PACKET_DATA,
     WINDOW,
     NETWORK,
     STEPS,

@@ -22,6 +22,7 @@ class Limits:
         max_macs_per_pixel: multiply-accumulates per pixel of the coded size.
         max_memory: bytes for one chunk as the levels count them (``window_memory``); also the largest box.
         max_metadata_bytes: bytes of the metadata once unpacked.
+        max_packets: packets of audio and subtitles of one window.
     """
 
     max_pixels: int = 1 << 26
@@ -32,6 +33,7 @@ class Limits:
     max_macs_per_pixel: int = MAX_MACS_PER_PIXEL
     max_memory: int = 8 << 30
     max_metadata_bytes: int = 1 << 20
+    max_packets: int = 1 << 20
 
     def check_frame(self, width: int, height: int, place: str) -> None:
         """Check the size of a frame or a coded size in pixels."""
@@ -45,6 +47,10 @@ class Limits:
     def check_box(self, num_bytes: int, place: str) -> None:
         """Check the bytes of a box, before they are read."""
         _check("bytes of a box", num_bytes, self.max_memory, place)
+
+    def check_packets(self, num_packets: int, place: str) -> None:
+        """Check the packets of one window."""
+        _check("packets of a window", num_packets, self.max_packets, place)
 
     def check_network(self, network: NetworkSpec, place: str) -> None:
         """Check parameters and multiply-accumulates of a valid network spec."""

@@ -2,14 +2,17 @@
 
 A piece is some consecutive chunks of a window. Of its payloads only numbers and times change: MASK and SHRD get another
 ``window_idx``; CHNK another ``window_idx``, ``chunk_idx`` and ``first_pts``; WNDW is written anew, with a
-``time_offset`` that gives every frame the time that it had, so that all samples stay the same.
+``time_offset`` that gives every frame the time that it had, so that all samples stay the same. Packets of audio and
+subtitles go with the chunks in whose time they begin.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from nvcodec.bitstream.boxes import Box
 from nvcodec.bitstream.content import WindowHeader
@@ -18,6 +21,7 @@ from nvcodec.bitstream.index import ChunkEntry, ChunkTimes
 from nvcodec.bitstream.payloads import parse_chunk_times, parse_window_part
 from nvcodec.bitstream.reader import NvstReader
 from nvcodec.bitstream.writer import NvstWriter
+from nvcodec.video.tracks import Packet, shifted
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Piece:
         window_idx: the window, in that file.
         first_chunk, end_chunk: the chunks, from the first up to, not including, the end; at least one.
         pts_shift: added to all timestamps.
+        kept: from when to when packets of audio and subtitles are kept, in seconds before the shift.
     """
 
     reader: NvstReader
@@ -36,6 +41,7 @@ class Piece:
     first_chunk: int
     end_chunk: int
     pts_shift: int
+    kept: tuple[Fraction | float, Fraction | float] = (-math.inf, math.inf)
 
     @property
     def chunks(self) -> tuple[ChunkEntry, ...]:
@@ -78,6 +84,23 @@ class Piece:
         header, _ = self.reader.read_window_header(self.window_idx)
         _, *boxes = self.reader.window_boxes(self.window_idx)
         return [_behind_window_part(box, header) for box in boxes]
+
+    def read_packets(self) -> list[Packet]:
+        """The packets that begin in the kept time and do not belong to other pieces of the window, shifted.
+
+        Raises:
+            BitstreamError: a box is damaged.
+        """
+        tracks, time_base = self.reader.tracks, self.reader.header.time_base
+        window = self.reader.windows[self.window_idx].chunks
+        # What the window holds of the time before and behind it goes with its first and its last chunk.
+        start = max(self.kept[0], self.chunks[0].first_pts * time_base if self.first_chunk else -math.inf)
+        end = min(self.kept[1], self.chunks[-1].end_pts * time_base if self.end_chunk < len(window) else math.inf)
+        return [
+            shifted(packet, self.pts_shift * time_base, tracks[packet.track_idx])
+            for packet in self.reader.read_packets(self.window_idx)
+            if start <= packet.pts * tracks[packet.track_idx].time_base < end
+        ]
 
     def read_payloads(self, window_idx: int, first_chunk: int) -> Iterator[bytes]:
         """The CHNK payloads as those of window ``window_idx``, numbered from ``first_chunk`` on; one is held at a time.
@@ -127,6 +150,7 @@ def copy_window(writer: NvstWriter, pieces: Sequence[Piece]) -> None:
     times = [chunk for piece in pieces for chunk in piece.times]
     lengths = tuple(chunk.num_frames for chunk in times)
     moved = replace(header, window_idx=writer.num_windows, first_frame=writer.num_frames, chunk_lengths=lengths)
+    writer.write_packets(packet for piece in pieces for packet in piece.read_packets())
     writer.write_packed_window(moved, num_shared, times, _payloads(pieces, moved.window_idx))
 
 

@@ -24,12 +24,18 @@ from nvcodec.bitstream.payloads import (
     parse_window,
     parse_window_mask,
 )
-from nvcodec.bitstream.scan import FRONT_BYTES, check_window_position, check_within_level, parse_front, scan_file
+from nvcodec.bitstream.scan import (
+    FRONT_BYTES,
+    FRONT_TYPES,
+    check_window_position,
+    check_within_level,
+    parse_front,
+    scan_file,
+)
 from nvcodec.bitstream.source import ByteSource, Readable, open_byte_source, split_boxes
+from nvcodec.bitstream.tracks import parse_chapters, parse_packets, parse_tracks
 from nvcodec.errors import BitstreamError, ConfigError, MalformedError
-
-PARTS = ("mask", "shared", "own", "embeddings", "overhead")
-"""Where the bytes of a file go."""
+from nvcodec.video.tracks import Chapter, Packet, Track
 
 _TRAILER_BYTES = BOX_HEADER.size + TRAILER.size
 
@@ -127,19 +133,44 @@ class NvstReader:
         """Descriptive text; empty if there is none.
 
         Raises:
-            BitstreamError: the box behind the stream header is damaged.
+            BitstreamError: the box, or one in front of it, is damaged.
         """
-        place, start = f"box header at byte {FRONT_BYTES}", FRONT_BYTES
-        if self._front_index is not None:
-            start = self._front_index.end
-        if self._source.size < start + BOX_HEADER.size:
-            return {}
-        data = self._next_header if start == FRONT_BYTES else self._source.read(start, BOX_HEADER.size, place)
-        header = parse_box_header(data, start)
-        if header.box_type != BoxType.METADATA or header.end > self._source.size:
-            return {}
-        box = self._source.read_payload(header, self._limits)
-        return parse_metadata(box.payload, self._limits.max_metadata_bytes, header.place)
+        box = self._find_front(BoxType.METADATA)
+        return {} if box is None else parse_metadata(box.payload, self._limits.max_metadata_bytes, box.header.place)
+
+    @cached_property
+    def tracks(self) -> tuple[Track, ...]:
+        """Audio and subtitles; empty if there are none. Raises as :attr:`metadata` does."""
+        box = self._find_front(BoxType.TRACKS)
+        return () if box is None else parse_tracks(box.cursor())
+
+    @cached_property
+    def chapters(self) -> tuple[Chapter, ...]:
+        """Named parts of the video; empty if there are none. Raises as :attr:`metadata` does."""
+        box = self._find_front(BoxType.CHAPTERS)
+        return () if box is None else parse_chapters(box.cursor())
+
+    def extent_before(self, window_idx: int) -> tuple[int, int]:
+        """From where to where the boxes lie that stand between a window and the window, or front index, before it."""
+        if window_idx:
+            last = self._entry(window_idx - 1).chunks[-1]
+            return last.offset + last.box_bytes, self._entry(window_idx).offset
+        start = FRONT_BYTES if self._front_index is None else self._front_index.end
+        return start, self._entry(0).offset
+
+    def read_packets(self, window_idx: int) -> list[Packet]:
+        """The packets of all tracks that stand in front of a window, in one read.
+
+        Raises:
+            BitstreamError: a box there is damaged, or there are too many of them.
+        """
+        start, end = self.extent_before(window_idx)
+        if start == end or not self.tracks:
+            return []
+        place = f"boxes from byte {start} on"
+        self._limits.check_box(end - start, place)
+        boxes = split_boxes(self._source.read(start, end - start, place), start)
+        return parse_packets(boxes, len(self.tracks), self._limits)
 
     def read_window_header(self, window_idx: int) -> tuple[WindowHeader, int]:
         """A window's header and K, its number of shared parameters, without decoding mask and parameters.
@@ -187,7 +218,9 @@ class NvstReader:
         scan = scan_file(self._source, self._limits, self.header)
         if tuple(scan.windows) != self.windows or scan.has_trailer != self.is_finished:
             raise MalformedError("the index differs from the boxes", "index")
-        _ = self.metadata
+        _ = self.metadata, self.chapters
+        for window_idx in range(len(self.windows)):
+            self.read_packets(window_idx)
         return self.integers_digest()
 
     def integers_digest(self) -> str:
@@ -205,38 +238,6 @@ class NvstReader:
                 for data in chunk_integers(self.read_chunk(window_idx, chunk_idx, window)):
                     digest.update(data)
         return digest.hexdigest()
-
-    def bytes_by_part(self) -> dict[str, int]:
-        """Bytes of the file by part: mask, shared, own, embeddings, overhead (everything else).
-
-        Raises:
-            BitstreamError: a box is damaged.
-        """
-        parts = dict.fromkeys(PARTS, 0)
-        for window_idx in range(len(self.windows)):
-            for part, size in self.bytes_of_window(window_idx).items():
-                parts[part] += size
-        parts["overhead"] += self.file_bytes - sum(parts.values())
-        return parts
-
-    def bytes_of_window(self, window_idx: int) -> dict[str, int]:
-        """Bytes of a window's boxes by part: mask, shared, own, embeddings, overhead.
-
-        Raises:
-            BitstreamError: a box is damaged.
-        """
-        entry = self._entry(window_idx)
-        header_box, mask_box, shared_box = self.window_boxes(window_idx)
-        header, _ = self._parse_header(header_box, window_idx)
-        chunk_parts = [self._chunk_parts(window_idx, chunk_idx, header) for chunk_idx in range(len(entry.chunks))]
-        parts = {
-            "mask": len(mask_box.payload),
-            "shared": len(shared_box.payload),
-            "own": sum(own for own, _ in chunk_parts),
-            "embeddings": sum(embeddings for _, embeddings in chunk_parts),
-        }
-        total = entry.run_bytes + sum(chunk.box_bytes for chunk in entry.chunks)
-        return {**parts, "overhead": total - sum(parts.values())}
 
     def window_boxes(self, window_idx: int) -> tuple[Box, Box, Box]:
         """The WNDW, MASK and SHRD boxes, in one read.
@@ -299,6 +300,26 @@ class NvstReader:
         start = self._source.read_start(FRONT_BYTES + BOX_HEADER.size)
         self._next_header = start[FRONT_BYTES:]
         return parse_front(start[:FRONT_BYTES], self._limits)
+
+    def _find_front(self, box_type: BoxType) -> Box | None:
+        """The box of a type that stands in front of all windows, if there is one and it is whole."""
+        header = self._front_headers.get(box_type)
+        return None if header is None else self._source.read_payload(header, self._limits)
+
+    @cached_property
+    def _front_headers(self) -> dict[BoxType | None, BoxHeader]:
+        """Of the whole boxes in front of all windows, by type."""
+        headers: dict[BoxType | None, BoxHeader] = {}
+        start = FRONT_BYTES
+        while start + BOX_HEADER.size <= self._source.size:
+            is_known = start == FRONT_BYTES
+            data = self._next_header if is_known else self._source.read(start, BOX_HEADER.size, "box header")
+            header = parse_box_header(data, start)
+            if header.box_type not in FRONT_TYPES or header.end > self._source.size:
+                break
+            headers.setdefault(header.box_type, header)
+            start = header.end
+        return headers
 
     def _find_index(self) -> tuple[bool, Index]:
         """Whether the file is finished, and its index."""
@@ -376,11 +397,3 @@ class NvstReader:
         if (int(pts[0]), int(pts[-1] + durations[-1])) != (entry.first_pts, entry.end_pts):
             raise MalformedError("timestamps differ from the index", box.header.place)
         self.header.check_rate(window, entry.num_frames, entry.end_pts - entry.first_pts, box.header.place)
-
-    def _chunk_parts(self, window_idx: int, chunk_idx: int, window: WindowHeader) -> tuple[int, int]:
-        cursor = self.chunk_box(window_idx, chunk_idx).cursor()
-        values, _, _ = parse_chunk_times(cursor, window)
-        rest = len(cursor.data) - cursor.position - len(window.network.layout) - values["own_bytes"]
-        if rest < 0:
-            raise MalformedError(f"own_bytes is {values['own_bytes']}, more than the payload", cursor.place)
-        return values["own_bytes"], rest

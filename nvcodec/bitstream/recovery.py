@@ -19,11 +19,14 @@ from nvcodec.bitstream.content import ChunkContent, WindowContent, WindowHeader
 from nvcodec.bitstream.headers import MAX_PTS, BoxType
 from nvcodec.bitstream.index import ChunkEntry, Index, WindowEntry, parse_front_index, parse_index
 from nvcodec.bitstream.limits import Limits
+from nvcodec.bitstream.metadata import parse_metadata
 from nvcodec.bitstream.payloads import parse_chunk, parse_chunk_times, parse_window
 from nvcodec.bitstream.resync import find_boxes
-from nvcodec.bitstream.scan import FRONT_BYTES, check_within_level, parse_front, parse_run
+from nvcodec.bitstream.scan import FRONT_BYTES, FRONT_TYPES, check_within_level, parse_front, parse_run
 from nvcodec.bitstream.source import ByteSource, Readable, open_byte_source
+from nvcodec.bitstream.tracks import parse_chapters, parse_packets, parse_tracks
 from nvcodec.errors import BitstreamError, MalformedError, TruncatedError
+from nvcodec.video.tracks import Chapter, Packet, Track
 
 _RUN_BOXES = 3
 _FRONT_INDEX_SEQUENCE = 1
@@ -81,6 +84,11 @@ class RecoveryReader:
         try:
             self.header = parse_front(self._source.read_start(FRONT_BYTES), self._limits)
             self._found = find_boxes(self._source, self._limits)
+            self._packet_boxes = sorted(
+                sequence
+                for sequence, box in self._found.by_sequence.items()
+                if box.box_type == BoxType.PACKETS and sequence not in self._found.doubtful
+            )
             self._index = self._read_index()
             self.is_complete = self._is_complete()
             self._runs: list[_Run] = []
@@ -110,6 +118,42 @@ class RecoveryReader:
     def num_frames(self) -> int:
         """Frames that are left."""
         return sum(chunk.num_frames for window in self.windows for chunk in window.chunks)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Descriptive text; empty if none is left.
+
+        Raises:
+            BitstreamError: it breaks a rule of the format.
+        """
+        box = self._find_front(BoxType.METADATA)
+        return {} if box is None else parse_metadata(box.payload, self._limits.max_metadata_bytes, box.header.place)
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        """Audio and subtitles; empty if none are left. Raises as :attr:`metadata` does."""
+        box = self._find_front(BoxType.TRACKS)
+        return () if box is None else parse_tracks(box.cursor())
+
+    @property
+    def chapters(self) -> tuple[Chapter, ...]:
+        """Named parts of the video; empty if none are left. Raises as :attr:`metadata` does."""
+        box = self._find_front(BoxType.CHAPTERS)
+        return () if box is None else parse_chapters(box.cursor())
+
+    def read_packets(self, position: int) -> list[Packet]:
+        """The packets that are left of those between the window before ``windows[position]`` and this one.
+
+        Those of windows that are missing are among them.
+
+        Raises:
+            BitstreamError: they break a rule of the format, or are too many.
+        """
+        start = self._runs[position - 1].end_sequence if position else 1
+        first = bisect.bisect_left(self._packet_boxes, start)
+        end = bisect.bisect_left(self._packet_boxes, self._runs[position].sequence)
+        boxes = (self._read_box(sequence) for sequence in self._packet_boxes[first:end])
+        return parse_packets(boxes, len(self.tracks), self._limits)
 
     def read_window(self, position: int) -> WindowContent:
         """Header, mask and shared parameters of ``windows[position]``."""
@@ -231,6 +275,14 @@ class RecoveryReader:
         if header is None:
             raise self._found.reason(sequence, sequence + 1)
         return self._source.read_box(header.offset, self._limits)
+
+    def _find_front(self, box_type: BoxType) -> Box | None:
+        """The box of a type that stands in front of all windows, if it is left and not doubtful."""
+        for sequence in range(1, 1 + len(FRONT_TYPES)):
+            header = self._found.by_sequence.get(sequence)
+            if header is not None and header.box_type == box_type and sequence not in self._found.doubtful:
+                return self._source.read_payload(header, self._limits)
+        return None
 
     def _read_index(self) -> Index | None:
         """The index, wherever it lies: its offsets need not hold any more, what it says of the frames does."""

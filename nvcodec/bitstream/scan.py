@@ -22,6 +22,18 @@ from nvcodec.bitstream.payloads import (
 from nvcodec.bitstream.source import ByteSource
 from nvcodec.errors import MalformedError, TruncatedError, UnsupportedError
 
+_BEHIND_STREAM = (BoxType.STREAM, BoxType.FRONT_INDEX)
+FRONT_TYPES: dict[BoxType | None, tuple[str, tuple[BoxType, ...]]] = {
+    BoxType.FRONT_INDEX: ("front index does not follow the stream header", (BoxType.STREAM,)),
+    BoxType.METADATA: ("metadata does not follow the stream header", _BEHIND_STREAM),
+    BoxType.TRACKS: ("tracks do not follow the stream header or metadata", (*_BEHIND_STREAM, BoxType.METADATA)),
+    BoxType.CHAPTERS: (
+        "chapters do not follow the stream header, metadata or tracks",
+        (*_BEHIND_STREAM, BoxType.METADATA, BoxType.TRACKS),
+    ),
+}
+"""Boxes in front of all windows: what is wrong where one stands elsewhere, and the boxes that it may follow."""
+
 FRONT_BYTES = FILE_HEADER.size + BOX_HEADER.size + STREAM.size
 """Bytes of the file header and the STRM box."""
 
@@ -154,7 +166,9 @@ class _OpenWindow:
 
 
 class Scanner:
-    """Follows the grammar: STRM, then windows (WNDW MASK SHRD CHNK…), INDX, TRLR; skippable boxes between windows.
+    """Follows the grammar: STRM, what is in front, then windows (pkts… WNDW MASK SHRD CHNK…), INDX, TRLR.
+
+    Skippable boxes may stand between windows.
 
     Every box goes through :meth:`add`, then comes :meth:`end`.
 
@@ -174,6 +188,8 @@ class Scanner:
         self._last: BoxHeader | None = None
         self._index: BoxHeader | None = None
         self._trailer: Box | None = None
+        self._has_tracks = False
+        self._has_packets = False
 
     def add(self, box: Box) -> None:
         """Take the next box.
@@ -195,13 +211,12 @@ class Scanner:
             self._begin_window(box)
         elif box.header.box_type == BoxType.INDEX:
             self._take_index(box)
-        elif box.header.box_type == BoxType.FRONT_INDEX:
-            if before.box_type != BoxType.STREAM:
-                raise MalformedError("the front index does not follow the stream header", box.header.place)
-            self.scan.front_index = parse_front_index(box.cursor(), self._limits, box.header.end)
-        elif box.header.box_type == BoxType.METADATA:
-            if before.box_type not in (BoxType.STREAM, BoxType.FRONT_INDEX):
-                raise MalformedError("the metadata does not follow the stream header", box.header.place)
+        elif box.header.box_type in FRONT_TYPES:
+            self._take_front(box, before)
+        elif box.header.box_type == BoxType.PACKETS:
+            if not self._has_tracks:
+                raise MalformedError("packets without tracks", box.header.place)
+            self._has_packets = True
         elif box.header.is_critical:
             raise MalformedError("the box is out of order", box.header.place)
 
@@ -222,7 +237,19 @@ class Scanner:
         if self.scan.front_index is not None and self.scan.front_index[1] != file_bytes:
             raise MalformedError("the front index is that of a file of another length", header.place)
 
+    def _take_front(self, box: Box, before: BoxHeader) -> None:
+        """A box that stands in front of all windows, behind another of these."""
+        box_type = box.header.box_type
+        what, allowed = FRONT_TYPES[box_type]
+        if before.box_type not in allowed:
+            raise MalformedError(f"the {what}", box.header.place)
+        if box_type == BoxType.FRONT_INDEX:
+            self.scan.front_index = parse_front_index(box.cursor(), self._limits, box.header.end)
+        self._has_tracks |= box_type == BoxType.TRACKS
+
     def _take_index(self, box: Box) -> None:
+        if self._has_packets:
+            raise MalformedError("packets behind the last window", box.header.place)
         scan, self._index = self.scan, box.header
         scan.index = parse_index(box.cursor(), self._limits, FILE_HEADER.size, box.header.offset)
         if scan.index.windows != tuple(scan.windows) or scan.index.level_idx != file_level(scan.levels):
@@ -231,6 +258,7 @@ class Scanner:
             raise MalformedError("the index differs from the front index", box.header.place)
 
     def _begin_window(self, box: Box) -> None:
+        self._has_packets = False
         header, _ = parse_window(box.cursor(), self._limits)
         self._stream.check_network(header.network, box.header.place)
         check_window_position(header, len(self.scan.windows), self._num_frames, box.header.place)

@@ -14,7 +14,9 @@ from nvcodec.bitstream.limits import Limits
 from nvcodec.bitstream.metadata import parse_metadata
 from nvcodec.bitstream.payloads import parse_chunk
 from nvcodec.bitstream.scan import FRONT_BYTES, Scanner, iter_boxes, parse_front, parse_run
+from nvcodec.bitstream.tracks import parse_chapters, parse_packets, parse_tracks
 from nvcodec.errors import InputError
+from nvcodec.video.tracks import Chapter, Packet, Track
 
 _PIECE_BYTES = 1 << 20
 
@@ -23,7 +25,7 @@ class SequentialReader:
     """A .nvst stream, read once and in order.
 
     Iterating gives each chunk, with its window, as soon as its box is there. Memory is that of one window's shared
-    block and of one chunk; of earlier windows only their places are kept.
+    block and packets and of one chunk; of earlier windows only their places are kept.
 
     A stream that ends early is unfinished, not damaged; its last chunks may be those of a window that is not whole.
 
@@ -47,6 +49,38 @@ class SequentialReader:
         self.header = parse_front(self._pipe.peek(FRONT_BYTES), self._limits)
         self.num_frames = 0
         self.is_complete: bool | None = None
+        self._front: dict[BoxType, Box] = {}
+        self._packet_boxes: list[Box] = []
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Descriptive text; known once the first chunk is there.
+
+        Raises:
+            BitstreamError: the box is damaged.
+        """
+        box = self._front.get(BoxType.METADATA)
+        return {} if box is None else parse_metadata(box.payload, self._limits.max_metadata_bytes, box.header.place)
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        """Audio and subtitles; known once the first chunk is there. Raises as :attr:`metadata` does."""
+        box = self._front.get(BoxType.TRACKS)
+        return () if box is None else parse_tracks(box.cursor())
+
+    @property
+    def chapters(self) -> tuple[Chapter, ...]:
+        """Named parts of the video; known once the first chunk is there. Raises as :attr:`metadata` does."""
+        box = self._front.get(BoxType.CHAPTERS)
+        return () if box is None else parse_chapters(box.cursor())
+
+    def read_packets(self) -> list[Packet]:
+        """The packets that stood in front of the last chunk's window.
+
+        Raises:
+            BitstreamError: they are damaged, or too many.
+        """
+        return parse_packets(self._packet_boxes, len(self.tracks), self._limits)
 
     def __iter__(self) -> Iterator[tuple[WindowContent, ChunkContent]]:
         """The chunks in order, every one decoded.
@@ -55,7 +89,7 @@ class SequentialReader:
             InputError: the stream cannot be read.
             BitstreamError: it is damaged.
         """
-        return self._chunks(is_text_wanted=False)
+        return self._chunks()
 
     def verify(self) -> str:
         """Read to the end; check every checksum, the order of boxes and the index, and decode every integer and text.
@@ -68,8 +102,9 @@ class SequentialReader:
             BitstreamError: the first thing that is wrong.
         """
         whole = current = hashlib.sha256()
-        for window, chunk in self._chunks(is_text_wanted=True):
+        for window, chunk in self._chunks():
             if chunk.chunk_idx == 0:
+                self.read_packets()
                 current = whole.copy()
                 for data in window_integers(window):
                     current.update(data)
@@ -77,16 +112,23 @@ class SequentialReader:
                 current.update(data)
             if chunk.chunk_idx == len(window.header.chunk_lengths) - 1:
                 whole = current
+        _ = self.metadata, self.tracks, self.chapters
         return whole.hexdigest()
 
-    def _chunks(self, is_text_wanted: bool) -> Iterator[tuple[WindowContent, ChunkContent]]:
+    def _chunks(self) -> Iterator[tuple[WindowContent, ChunkContent]]:
         window: WindowContent | None = None
         run: list[Box] = []
+        packet_boxes: list[Box] = []
         for box in self._boxes():
             match box.header.box_type:
-                case BoxType.METADATA if is_text_wanted:
-                    parse_metadata(box.payload, self._limits.max_metadata_bytes, box.header.place)
-                case BoxType.WINDOW | BoxType.MASK:
+                case BoxType.METADATA | BoxType.TRACKS | BoxType.CHAPTERS as box_type:
+                    self._front[box_type] = box
+                case BoxType.PACKETS:
+                    packet_boxes.append(box)
+                case BoxType.WINDOW:
+                    run.append(box)
+                    self._packet_boxes, packet_boxes = packet_boxes, []
+                case BoxType.MASK:
                     run.append(box)
                 case BoxType.SHARED:
                     window, run = parse_run((run[0], run[1], box), self._limits), []

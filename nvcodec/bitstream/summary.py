@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from nvcodec.bitstream.reader import PARTS, NvstReader
+from nvcodec.bitstream.parts import PARTS, bytes_of_tracks, bytes_of_window
+from nvcodec.bitstream.reader import NvstReader
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,36 @@ class WindowSummary:
 
 
 @dataclass(frozen=True)
+class TrackSummary:
+    """One track of audio or subtitles; see ``Track``.
+
+    Attributes:
+        num_packets, num_bytes: of its packets, and of what they hold.
+        start_s: when the first of them begins; None without packets.
+    """
+
+    kind: str
+    codec: str
+    language: str
+    title: str
+    sample_rate: int
+    channel_layout: str
+    disposition: int
+    num_packets: int
+    num_bytes: int
+    start_s: float | None
+
+
+@dataclass(frozen=True)
+class ChapterSummary:
+    """One chapter, in seconds on the clock of the frames."""
+
+    start_s: float
+    end_s: float
+    title: str
+
+
+@dataclass(frozen=True)
 class StreamSummary:
     """One file.
 
@@ -81,11 +112,13 @@ class StreamSummary:
         duration_s: from the first frame's beginning to the last frame's end.
         frame_rate: frames per second on average.
         file_bytes: length of the file.
-        bytes_by_part: mask, shared, own, embeddings, overhead.
-        bpp: bits per pixel: all bits of the file / (frames * width * height).
+        bytes_by_part: mask, shared, own, embeddings, tracks, overhead.
+        bpp: bits per pixel: all bits of the file but those of tracks / (frames * width * height).
         bits_per_parameter: bits of the shared and own parts per stored parameter.
         kappa: shared parameters as a fraction of all, over all windows.
         metadata: descriptive text.
+        tracks: audio and subtitles.
+        chapters: named parts of the video.
         windows: the whole windows.
     """
 
@@ -115,6 +148,8 @@ class StreamSummary:
     bits_per_parameter: float
     kappa: float
     metadata: dict[str, str]
+    tracks: tuple[TrackSummary, ...]
+    chapters: tuple[ChapterSummary, ...]
     windows: tuple[WindowSummary, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -134,6 +169,7 @@ def summarize(reader: NvstReader) -> StreamSummary:
     chunks = [chunk for window in reader.windows for chunk in window.chunks]
     duration = time_base * (chunks[-1].end_pts - chunks[0].first_pts) if chunks else 0
     parts = {part: sum(window.bytes_by_part[part] for window in windows) for part in PARTS}
+    parts["tracks"] = bytes_of_tracks(reader)
     parts["overhead"] += reader.file_bytes - sum(parts.values())
     return StreamSummary(
         name=reader.source.name,
@@ -158,10 +194,14 @@ def summarize(reader: NvstReader) -> StreamSummary:
         frame_rate=_ratio(reader.num_frames, float(duration)),
         file_bytes=reader.file_bytes,
         bytes_by_part=parts,
-        bpp=_ratio(8 * reader.file_bytes, reader.num_frames * video.width * video.height),
+        bpp=_ratio(8 * (reader.file_bytes - parts["tracks"]), reader.num_frames * video.width * video.height),
         bits_per_parameter=_ratio(8 * (parts["shared"] + parts["own"]), sum(window.num_stored for window in windows)),
         kappa=_ratio(sum(w.num_shared for w in windows), sum(w.num_parameters for w in windows)),
         metadata=reader.metadata,
+        tracks=_summarize_tracks(reader),
+        chapters=tuple(
+            ChapterSummary(chapter.start_ns / 1e9, chapter.end_ns / 1e9, chapter.title) for chapter in reader.chapters
+        ),
         windows=windows,
     )
 
@@ -197,7 +237,32 @@ def summarize_window(reader: NvstReader, window_idx: int) -> WindowSummary:
         num_shared=num_shared,
         kappa=num_shared / network.num_parameters,
         macs_per_pixel=network.macs_per_frame / (network.coded_height * network.coded_width),
-        bytes_by_part=reader.bytes_of_window(window_idx),
+        bytes_by_part=bytes_of_window(reader, window_idx),
+    )
+
+
+def _summarize_tracks(reader: NvstReader) -> tuple[TrackSummary, ...]:
+    sizes: list[list[int]] = [[] for _ in reader.tracks]
+    starts: list[int | None] = [None for _ in reader.tracks]
+    for window_idx in range(len(reader.windows)):
+        for packet in reader.read_packets(window_idx):
+            first = starts[packet.track_idx]
+            starts[packet.track_idx] = packet.pts if first is None else min(first, packet.pts)
+            sizes[packet.track_idx].append(len(packet.data))
+    return tuple(
+        TrackSummary(
+            kind=track.kind.name,
+            codec=track.codec,
+            language=track.language,
+            title=track.title,
+            sample_rate=track.sample_rate,
+            channel_layout=track.channel_layout,
+            disposition=track.disposition,
+            num_packets=len(of_track),
+            num_bytes=sum(of_track),
+            start_s=None if start is None else float(start * track.time_base),
+        )
+        for track, of_track, start in zip(reader.tracks, sizes, starts, strict=True)
     )
 
 

@@ -24,7 +24,9 @@ from nvcodec.bitstream.metadata import pack_metadata
 from nvcodec.bitstream.payloads import pack_chunk, pack_shared, pack_stream, pack_window, pack_window_mask
 from nvcodec.bitstream.reader import NvstReader
 from nvcodec.bitstream.scan import check_window_position
+from nvcodec.bitstream.tracks import pack_chapters, pack_packets, pack_tracks
 from nvcodec.errors import ConfigError, MalformedError, OutputError
+from nvcodec.video.tracks import Chapter, Packet, Track
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,30 @@ class NvstWriter:
         if self._sequence != 1:
             raise MalformedError("metadata has to be written once and before the first window", "metadata")
         self._write_box(BoxType.METADATA, pack_metadata(metadata))
+
+    def write_tracks(self, tracks: Sequence[Track], chapters: Sequence[Chapter]) -> None:
+        """Write what tracks and chapters there are; once, behind the metadata and before the first window.
+
+        Raises:
+            MalformedError: a window was written before, or a field is out of range; nothing was written.
+            OutputError: the file cannot be written.
+        """
+        if self._windows:
+            raise MalformedError("tracks have to be written before the first window", "tracks")
+        boxes = [(BoxType.TRACKS, pack_tracks(tracks))] if tracks else []
+        boxes += [(BoxType.CHAPTERS, pack_chapters(chapters))] if chapters else []
+        for box_type, payload in boxes:
+            self._write_box(box_type, payload)
+
+    def write_packets(self, packets: Iterable[Packet]) -> None:
+        """Write the packets of the window that is written next; at most once for each window.
+
+        Raises:
+            MalformedError: a field is out of range; nothing was written.
+            OutputError: the file cannot be written.
+        """
+        for payload in list(pack_packets(packets)):
+            self._write_box(BoxType.PACKETS, payload)
 
     def write_window(self, window: WindowContent, chunks: Sequence[ChunkContent]) -> dict[str, int]:
         """Write a window with all its chunks and flush the file.

@@ -30,8 +30,9 @@ from nvcodec.cli.limits import limit_options
 def main(sources: tuple[str, ...], output: Path, faststart: bool, overwrite: bool, quiet: bool, limits: Limits) -> None:
     """Join the .nvst files SOURCES, paths or addresses, one behind the other.
 
-    They have the same size, format and time base. Chunks are copied as they are, so every frame stays exactly as it
-    was; each file begins where the one before it ends. Of an unfinished file the whole windows are taken.
+    They have the same size, format, time base and tracks. Chunks, audio and subtitles are copied as they are, so every
+    frame stays exactly as it was; each file begins where the one before it ends. Of an unfinished file the whole
+    windows are taken.
     """
     result = concatenate(sources, output, overwrite=overwrite, faststart=faststart, limits=limits)
     if quiet:

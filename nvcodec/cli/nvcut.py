@@ -48,8 +48,8 @@ def main(
     """Trim the .nvst file SOURCE, a path or an address, to the chunks that hold a wanted frame.
 
     Chunks are copied as they are, so every frame stays exactly as it was, and more than asked for may stay; the command
-    says which. nvinfo --chunks shows where chunks begin. Times count from the first frame of SOURCE, and the result
-    begins at 0.
+    says which. Audio and subtitles that begin in their time go along. nvinfo --chunks shows where chunks begin. Times
+    count from the first frame of SOURCE, and the result begins at 0.
     """
     first_frame, end_frame = frames or (None, None)
     selection = Selection(first_frame or 0, end_frame, start, end)

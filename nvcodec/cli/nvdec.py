@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to reconstruct.")
 @click.option("--fast", is_flag=True, help="Reconstruct in bfloat16 where that is faster; samples differ a bit.")
+@click.option("--no-audio", is_flag=True, help="Leave audio out.")
+@click.option("--no-subtitles", is_flag=True, help="Leave subtitles out.")
 @limit_options
 @click.option("-y", "--overwrite", is_flag=True, help="Replace an existing output.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors and what was asked for.")
@@ -72,6 +74,8 @@ def main(
     threads: int | None,
     device: str,
     fast: bool,
+    no_audio: bool,
+    no_subtitles: bool,
     overwrite: bool,
     quiet: bool,
     limits: Limits,
@@ -108,6 +112,8 @@ def main(
             recover=recover,
             codec=codec,
             crf=crf,
+            audio=not no_audio,
+            subtitles=not no_subtitles,
             overwrite=overwrite,
             limits=limits,
             progress=progress,

@@ -104,6 +104,8 @@ INTERRUPTED = 130
 @click.option("--crop", metavar="WxH[+X+Y]", help="Encode only this part of the picture; without +X+Y its middle.")
 @click.option("--scale", metavar="WxH|FACTOR", help="Scale the (cropped) video first, e.g. 640x360 or 0.5.")
 @click.option("--deinterlace", is_flag=True, help="Make interlaced video progressive (bwdif), at the same frame rate.")
+@click.option("--no-audio", is_flag=True, help="Leave audio out.")
+@click.option("--no-subtitles", is_flag=True, help="Leave subtitles out.")
 @click.option("--recon", type=click.Path(path_type=Path), metavar="FILE", help="Also write the decoded video here.")
 @click.option("--seed", type=click.IntRange(min=0), default=EncoderConfig.seed, help="Same seed, same file.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]")
@@ -148,6 +150,8 @@ def main(
     crop: str | None,
     scale: str | None,
     deinterlace: bool,
+    no_audio: bool,
+    no_subtitles: bool,
     recon: Path | None,
     seed: int,
     threads: int | None,
@@ -209,6 +213,8 @@ def main(
             scale=scale,
             deinterlace=deinterlace,
             strict=strict,
+            audio=not no_audio,
+            subtitles=not no_subtitles,
         )
         if not processes.is_first:
             # The first one decides when to stop.

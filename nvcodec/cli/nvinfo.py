@@ -10,7 +10,14 @@ import click
 from nvcodec.bitstream.dump import dump
 from nvcodec.bitstream.limits import Limits
 from nvcodec.bitstream.reader import NvstReader
-from nvcodec.bitstream.summary import ChunkSummary, StreamSummary, WindowSummary, summarize
+from nvcodec.bitstream.summary import (
+    ChapterSummary,
+    ChunkSummary,
+    StreamSummary,
+    TrackSummary,
+    WindowSummary,
+    summarize,
+)
 from nvcodec.cli.errors import OneLineCommand, report_errors
 from nvcodec.cli.formatting import printable, table
 from nvcodec.cli.limits import limit_options
@@ -49,7 +56,7 @@ def _page(summary: StreamSummary, with_chunks: bool) -> str:
     blocks = [_stream_block(summary), _windows_block(summary.windows)]
     if with_chunks:
         blocks.append(_chunks_block(summary.windows))
-    blocks.append(_bytes_block(summary))
+    blocks += [_tracks_block(summary.tracks), _chapters_block(summary.chapters), _bytes_block(summary)]
     if summary.metadata:
         blocks.append("\n".join(printable(f"{key}: {value}") for key, value in summary.metadata.items()))
     return "\n\n".join(block for block in blocks if block)
@@ -136,6 +143,31 @@ def _lengths(chunks: Sequence[ChunkSummary]) -> str:
     lengths = [chunk.num_frames for chunk in chunks]
     shortest, longest = min(lengths), max(lengths)
     return f"{len(chunks)} x {shortest if shortest == longest else f'{shortest}..{longest}'}"
+
+
+def _tracks_block(tracks: Sequence[TrackSummary]) -> str:
+    head = ("track", "kind", "codec", "language", "layout", "Hz", "packets", "bytes", "start s", "title")
+    rows = [
+        (
+            str(track_idx),
+            track.kind.lower(),
+            printable(track.codec),
+            printable(track.language) or "-",
+            printable(track.channel_layout) or "-",
+            str(track.sample_rate or "-"),
+            f"{track.num_packets:,}",
+            f"{track.num_bytes:,}",
+            "-" if track.start_s is None else f"{track.start_s:.3f}",
+            printable(track.title),
+        )
+        for track_idx, track in enumerate(tracks)
+    ]
+    return table([head, *rows]) if rows else ""
+
+
+def _chapters_block(chapters: Sequence[ChapterSummary]) -> str:
+    rows = [(f"{chapter.start_s:.3f}", f"{chapter.end_s:.3f}", printable(chapter.title)) for chapter in chapters]
+    return table([("start s", "end s", "chapter"), *rows]) if rows else ""
 
 
 def _bytes_block(summary: StreamSummary) -> str:

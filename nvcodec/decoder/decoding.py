@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +25,7 @@ from nvcodec.video.format import VideoFormat
 from nvcodec.video.frame import Frame
 from nvcodec.video.selection import Selection
 from nvcodec.video.sink import FrameSink, HashSink, open_sink
+from nvcodec.video.tracks import TrackKind
 
 STANDARD_INPUT = "-"
 
@@ -49,7 +50,7 @@ class DecodeResult:
         md5: of all samples, plane by plane in order, little endian; None if not asked for.
         is_complete: false if the file was written with fewer frames than its source had; None if that is unknown,
             because damage hides it or a stream was not read to its end.
-        warnings: what the output could not hold.
+        warnings: what the output could not hold, and what of audio, subtitles, chapters and text could not be read.
         missing: the frames of the file that damage took, in order; empty unless they were to be recovered.
     """
 
@@ -74,15 +75,17 @@ def decode(
     recover: bool = False,
     codec: str | None = None,
     crf: float | None = None,
+    audio: bool = True,
+    subtitles: bool = True,
     overwrite: bool = False,
     limits: Limits | None = None,
     progress: Callable[[DecodeProgress], None] | None = None,
 ) -> DecodeResult:
     """Decode a .nvst file into a video.
 
-    Only the blocks that the wanted frames need are read. A stream that cannot be searched is read from front to back,
-    each chunk decoded as soon as it is there, up to the end of the selection. The target has its own name only once it
-    is whole.
+    Only the blocks that the wanted frames need are read; audio and subtitles of their time are copied. A stream that
+    cannot be searched is read from front to back, each chunk decoded as soon as it is there, up to the end of the
+    selection. The target has its own name only once it is whole.
 
     Args:
         source: path, ``http://`` or other address, "-" for standard input, the file's bytes, or a binary file object;
@@ -96,6 +99,7 @@ def decode(
         recover: decode what damage has left; frame numbers and times are those of the undamaged file.
         codec, crf: of a target that is a container (see ``open_sink``); None for the first codec that it takes, and for
             no loss.
+        audio, subtitles: copy the tracks of these kinds, where the target takes them.
         overwrite: replace an existing target.
         limits: what a file may ask for; None for the defaults.
         progress: told how far the decode is, after every frame.
@@ -111,6 +115,9 @@ def decode(
     start = time.monotonic()
     selection = selection or Selection()
     selection.validate()
+    kinds = frozenset(
+        kind for kind, is_wanted in ((TrackKind.AUDIO, audio), (TrackKind.SUBTITLE, subtitles)) if is_wanted and target
+    )
     stream = _as_stream(source)
     if stream is not None and recover:
         raise ConfigError("a stream cannot be searched for what damage has left; save it to a file first", "recover")
@@ -120,10 +127,10 @@ def decode(
         if stream is None:
             reader = stored = _open_stored(source, limits or Limits(), recover)
             stack.callback(stored.close)
-            chunks = StoredChunks(stored, selection)
+            chunks = StoredChunks(stored, selection, kinds)
         else:
             reader = streamed = SequentialReader(stream, limits or Limits())
-            chunks = StreamedChunks(streamed, selection)
+            chunks = StreamedChunks(streamed, selection, kinds)
         header = reader.header
         sink: FrameSink | None = None
         hasher = HashSink() if md5 else None
@@ -132,17 +139,10 @@ def decode(
         with memory_errors_reported("reconstruction"), Prefetch(decoded) as frames:
             for frame in frames:
                 if target is not None and sink is None and chunks.average_rate is not None:
-                    sink = stack.enter_context(
-                        open_sink(
-                            target,
-                            header.format,
-                            header.time_base,
-                            chunks.average_rate,
-                            codec=codec,
-                            crf=crf,
-                            overwrite=overwrite,
-                        )
-                    )
+                    times = header.time_base, chunks.average_rate
+                    extras = chunks.companions.extras
+                    sink = open_sink(target, header.format, *times, extras, codec=codec, crf=crf, overwrite=overwrite)
+                    stack.enter_context(sink)
                 if sink is not None:
                     sink.write(frame)
                 if hasher is not None:
@@ -161,7 +161,7 @@ def decode(
             device=describe_device(torch_device),
             md5=hasher.hexdigest() if hasher is not None else None,
             is_complete=reader.is_complete,
-            warnings=tuple(sink.warnings) if sink is not None else (),
+            warnings=(*sink.warnings, *chunks.companions.warnings) if sink is not None else (),
             missing=tuple(reader.missing) if isinstance(reader, RecoveryReader) else (),
         )
 
@@ -173,7 +173,8 @@ def decoded_frames(
     with Prefetch(chunks) as loaded:
         for wanted in loaded:
             reconstructor = ChunkReconstructor(wanted.window, wanted.chunk, video_format, device, fast=fast)
-            yield from reconstructor.frames(wanted.frame_idx)
+            for frame, packets in zip(reconstructor.frames(wanted.frame_idx), wanted.packets, strict=True):
+                yield replace(frame, packets=packets)
 
 
 def _open_stored(source: Readable, limits: Limits, recover: bool) -> NvstReader | RecoveryReader:

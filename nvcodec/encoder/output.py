@@ -187,3 +187,22 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def require_different_files(source: str, target: str | Path, recon: str | Path | None) -> None:
+    """Check that no output replaces the source or the other output.
+
+    Raises:
+        OutputError: two of them are one file.
+    """
+    for output, others in ((target, (source,)), (recon, (source, target))):
+        for other in others:
+            if output is not None and _is_same_file(Path(output), Path(other)):
+                raise OutputError("would replace " + ("the source" if other is source else "the output"), str(output))
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other) if one.exists() and other.exists() else one.absolute() == other.absolute()
+    except (OSError, ValueError):
+        return False

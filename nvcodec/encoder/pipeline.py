@@ -13,12 +13,13 @@ import torch
 
 from nvcodec.bitstream import NvstReader, NvstWriter, StreamHeader, WrittenPart
 from nvcodec.bitstream.front_index import add_front_index, write_without_indexes
+from nvcodec.bitstream.parts import bytes_of_tracks
 from nvcodec.decoder.device import describe_device, memory_errors_reported, prepare_device
 from nvcodec.encoder.config import AUTOMATIC, EncoderConfig
 from nvcodec.encoder.following import NOTHING_TO_DO, say_preset
 from nvcodec.encoder.memory import PeakMemory, peak_memory, window_plan, windows_ahead
 from nvcodec.encoder.metadata import file_metadata
-from nvcodec.encoder.output import PartialFile, writing_reported
+from nvcodec.encoder.output import PartialFile, require_different_files, writing_reported
 from nvcodec.encoder.pilot import with_guessed_bpp
 from nvcodec.encoder.progress import EncodeProgress, EncodeResult, Stage, WindowReport
 from nvcodec.encoder.resume import (
@@ -41,13 +42,14 @@ from nvcodec.encoder.window_encoding import (
     quantize_window,
 )
 from nvcodec.encoder.window_training import epoch_seconds, num_epochs, train
-from nvcodec.errors import ConfigError, OutputError
+from nvcodec.errors import ConfigError
 from nvcodec.sharing.windows import Window
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.fit import FitProgress
 from nvcodec.training.processes import ALONE, Processes
 from nvcodec.video.sink import FrameSink, open_sink
 from nvcodec.video.source import VideoSource, open_source
+from nvcodec.video.tracks import Packet
 
 ProgressCallback = Callable[[EncodeProgress], None]
 
@@ -111,7 +113,7 @@ def encode(
     device = prepare_device(config.device, config.threads)
     with ExitStack() as stack:
         video = source if isinstance(source, VideoSource) else stack.enter_context(open_source(source))
-        _require_different_files(video.name, target, recon)
+        require_different_files(video.name, target, recon)
         output = stack.enter_context(PartialFile(Path(target), overwrite=overwrite, resume=resume))
         budget = None
         if config.max_time_s is not None:
@@ -122,7 +124,7 @@ def encode(
                 config = replace(config, preset=begun or suitable_preset(config, video, plan, device, processes))
             say_preset(config, processes, device)
         header = StreamHeader(video.format, video.time_base, video.num_frames or 0)
-        leftover = find_leftover(output, header, config) if resume else None
+        leftover = find_leftover(output, header, video.extras.tracks, config) if resume else None
         if leftover is not None and leftover.is_complete and leftover.path == output.path:
             if faststart and not leftover.has_front_index:
                 add_front_index(output.path)
@@ -143,7 +145,8 @@ def encode(
         if faststart or (leftover is not None and leftover.has_front_index):
             add_front_index(output.path)
             file_bytes = output.path.stat().st_size
-            result = replace(result, file_bytes=file_bytes, bpp=result.bpp * file_bytes / result.file_bytes)
+            growth = (file_bytes - result.track_bytes) / (result.file_bytes - result.track_bytes)
+            result = replace(result, file_bytes=file_bytes, bpp=result.bpp * growth)
         return result
 
 
@@ -189,11 +192,12 @@ class _EncodeSession:
         with writing_reported(self._output.path):
             writer.finish(is_complete=is_complete)
         self._output.keep()
-        file_bytes = self._output.path.stat().st_size
+        with NvstReader(self._output.path) as reader:
+            sizes = reader.file_bytes, bytes_of_tracks(reader)
         seconds = time.monotonic() - self._start
         warnings = self._video.warnings + (self._budget.warnings() if self._budget is not None else [])
         video_format, device = self._header.format, describe_device(self._device)
-        result = EncodeResult.of(self._reports, video_format, is_complete, file_bytes, seconds, device, warnings)
+        result = EncodeResult.of(self._reports, video_format, is_complete, *sizes, seconds, device, warnings)
         missed = self._targets.warnings(result.bpp, result.psnr_y) if is_complete else []
         return replace(result, warnings=(*result.warnings, *missed))
 
@@ -201,7 +205,9 @@ class _EncodeSession:
         self._output.begin()
         with writing_reported(self._output.path):
             writer = NvstWriter(self._output.file, self._header)
-            writer.write_metadata(file_metadata(self._config))
+            extras = self._video.extras
+            writer.write_metadata({**file_metadata(self._config), **extras.metadata})
+            writer.write_tracks(extras.tracks, extras.chapters)
         return writer
 
     def _take_over(self, leftover: Leftover, windows: Iterator[Window]) -> NvstWriter:
@@ -246,27 +252,27 @@ class _EncodeSession:
         # Whether this was the last window is known only by asking for another.
         return self._video.num_frames == self._frames_coded
 
-    def _next_job(self, windows: Iterator[Window]) -> WindowJob | None:
-        """The next window, ready to be trained, if there is one; its frames are held as the job has them alone."""
+    def _next_job(self, windows: Iterator[Window]) -> tuple[WindowJob, list[Packet]] | None:
+        """The next window, ready to be trained, with its packets, if there is one; only the job holds its frames."""
         window = next(windows, None)
         if window is None:
             return None
-        frames = WindowFrames.of(window, self._header.format, self._device)
+        frames, packets = WindowFrames.of(window, self._header.format, self._device), window.packets
         del window
         settings = self._targets.of_window(self._frames_coded, sum(frames.chunk_lengths))
         place = (len(self._reports), self._frames_coded, self._header)
         settings = with_guessed_bpp(frames, *place, settings, self._device, self._processes)
-        return prepare_window(frames, *place, settings, self._device)
+        return prepare_window(frames, *place, settings, self._device), packets
 
     def _encode_window(self, writer: NvstWriter, windows: Iterator[Window]) -> bool:
         """Encode the next window; false if there is none."""
         with memory_errors_reported(f"window {len(self._reports)}"):
-            job = self._next_job(windows)
-            if job is not None:
-                self._encode_job(writer, job)
-        return job is not None
+            following = self._next_job(windows)
+            if following is not None:
+                self._encode_job(writer, *following)
+        return following is not None
 
-    def _encode_job(self, writer: NvstWriter, job: WindowJob) -> None:
+    def _encode_job(self, writer: NvstWriter, job: WindowJob, packets: list[Packet]) -> None:
         epoch_s = epoch_seconds(job, self._config, self._processes)
         budget_s = self._budget_of(job, epoch_s)
         epochs = num_epochs(job, self._config) if budget_s is None else max(1, round(budget_s / epoch_s))
@@ -286,10 +292,11 @@ class _EncodeSession:
         )
         content, chunks = quantize_window(job, self._config)
         with writing_reported(self._output.path):
+            writer.write_packets(packets)
             writer.write_window(content, chunks)
         self._output.sync()
         with NvstReader(self._output.partial_path, index=writer.index) as reader:
-            require_written(reader, content, chunks)
+            require_written(reader, content, chunks, packets)
             report = measure_window(reader, job.window_idx, job.chunks, self._device, self._sink)
         self._output.mark_whole(writer.num_bytes)
         self._add(report, Stage.WRITTEN, writer.num_bytes)
@@ -366,27 +373,9 @@ class _EncodeSession:
         )
 
 
-def _require_different_files(source: str, target: str | Path, recon: str | Path | None) -> None:
-    """Check that no output replaces the source or the other output.
-
-    Raises:
-        OutputError: two of them are one file.
-    """
-    for output, others in ((target, (source,)), (recon, (source, target))):
-        for other in others:
-            if output is not None and _is_same_file(Path(output), Path(other)):
-                raise OutputError("would replace " + ("the source" if other is source else "the output"), str(output))
-
-
-def _is_same_file(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other) if one.exists() and other.exists() else one.absolute() == other.absolute()
-    except (OSError, ValueError):
-        return False
-
-
 def _nothing_done(path: Path, device: torch.device) -> EncodeResult:
     """The result for a file that is complete already."""
     with NvstReader(path) as reader:
         reports = [report_window(reader, window_idx) for window_idx in range(len(reader.windows))]
-        return EncodeResult.of(reports, reader.header.format, True, reader.file_bytes, 0.0, describe_device(device), ())
+        sizes = reader.file_bytes, bytes_of_tracks(reader)
+        return EncodeResult.of(reports, reader.header.format, True, *sizes, 0.0, describe_device(device), ())

@@ -104,7 +104,8 @@ class EncodeResult:
         windows: what was written, or taken over from an earlier encode.
         is_complete: false if it was stopped before the end of the source.
         file_bytes: size of the file.
-        bpp: all bits per pixel of the video.
+        track_bytes: of these, those of audio and subtitles.
+        bpp: all bits per pixel of the video, without those of audio and subtitles.
         seconds: time taken; without that of earlier encodes.
         device: the device that trained, for people.
         warnings: what was odd about the source, and whether the encode took longer than it was to.
@@ -113,6 +114,7 @@ class EncodeResult:
     windows: tuple[WindowReport, ...]
     is_complete: bool
     file_bytes: int
+    track_bytes: int
     bpp: float
     seconds: float
     device: str
@@ -125,14 +127,15 @@ class EncodeResult:
         video_format: VideoFormat,
         is_complete: bool,
         file_bytes: int,
+        track_bytes: int,
         seconds: float,
         device: str,
         warnings: Sequence[str],
     ) -> Self:
         """A result whose bits per pixel follow from the rest."""
         num_pixels = sum(window.num_frames for window in windows) * video_format.width * video_format.height
-        bpp = 8 * file_bytes / max(num_pixels, 1)
-        return cls(tuple(windows), is_complete, file_bytes, bpp, seconds, device, tuple(warnings))
+        bpp = 8 * (file_bytes - track_bytes) / max(num_pixels, 1)
+        return cls(tuple(windows), is_complete, file_bytes, track_bytes, bpp, seconds, device, tuple(warnings))
 
     @property
     def num_frames(self) -> int:

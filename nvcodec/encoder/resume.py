@@ -15,6 +15,7 @@ from nvcodec.encoder.output import PartialFile
 from nvcodec.encoder.presets import PRESETS
 from nvcodec.errors import BitstreamError, ConfigError, InputError, OutputError, TruncatedError
 from nvcodec.sharing.windows import Window
+from nvcodec.video.tracks import Track
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,9 @@ class Leftover:
     has_front_index: bool
 
 
-def find_leftover(output: PartialFile, header: StreamHeader, config: EncoderConfig) -> Leftover | None:
+def find_leftover(
+    output: PartialFile, header: StreamHeader, tracks: tuple[Track, ...], config: EncoderConfig
+) -> Leftover | None:
     """The best of what is there: a complete output, else the file with more whole windows.
 
     Nothing is changed. A file without a whole window counts as none.
@@ -43,10 +46,10 @@ def find_leftover(output: PartialFile, header: StreamHeader, config: EncoderConf
         ConfigError: a file was begun for another source, or with other settings.
         OutputError: a file is damaged, or no .nvst file.
     """
-    kept = _inspect(output.path, header, config)
+    kept = _inspect(output.path, header, tracks, config)
     if kept is not None and kept.is_complete:
         return kept
-    partial = _inspect(output.partial_path, header, config)
+    partial = _inspect(output.partial_path, header, tracks, config)
     if kept is None or partial is None:
         return kept or partial
     return kept if kept.num_windows > partial.num_windows else partial
@@ -82,7 +85,7 @@ def another_source(name: str, where: str) -> InputError:
     return InputError(f"{name} was begun with another video: scenes or times differ {where}", "source")
 
 
-def _inspect(path: Path, header: StreamHeader, config: EncoderConfig) -> Leftover | None:
+def _inspect(path: Path, header: StreamHeader, tracks: tuple[Track, ...], config: EncoderConfig) -> Leftover | None:
     if not path.exists():
         return None
     with damage_reported(path):
@@ -97,6 +100,8 @@ def _inspect(path: Path, header: StreamHeader, config: EncoderConfig) -> Leftove
             if not reader.windows:
                 return None
             _require_same_header(reader.header, header, path.name)
+            if reader.tracks != tracks:
+                raise ConfigError(f"{path.name} was begun with other audio or subtitles", "source")
             require_same_metadata(reader.metadata, config, path.name)
             return Leftover(path, len(reader.windows), reader.is_complete, reader.has_front_index)
 

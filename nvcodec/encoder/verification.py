@@ -15,10 +15,13 @@ from nvcodec.metrics import frame_psnr
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.video.format import ChromaSubsampling, Plane, VideoFormat
 from nvcodec.video.sink import FrameSink
+from nvcodec.video.tracks import Packet
 
 
-def require_written(reader: NvstReader, content: WindowContent, chunks: Sequence[ChunkContent]) -> None:
-    """Compare every integer of a window.
+def require_written(
+    reader: NvstReader, content: WindowContent, chunks: Sequence[ChunkContent], packets: Sequence[Packet]
+) -> None:
+    """Compare every integer of a window, and its packets.
 
     Raises:
         ChecksumError: the file does not hold what was written.
@@ -27,6 +30,8 @@ def require_written(reader: NvstReader, content: WindowContent, chunks: Sequence
     written = reader.read_window(window_idx)
     if not (np.array_equal(written.mask, content.mask) and np.array_equal(written.shared, content.shared)):
         raise ChecksumError("the shared parameters differ from what was written", f"window {window_idx}")
+    if reader.read_packets(window_idx) != sorted(packets, key=lambda packet: packet.track_idx):
+        raise ChecksumError("audio or subtitles differ from what was written", f"window {window_idx}")
     for chunk in chunks:
         _require_same_integers(reader.read_chunk(window_idx, chunk.chunk_idx, written), chunk, window_idx)
 

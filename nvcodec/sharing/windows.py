@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from nvcodec.errors import ConfigError
 from nvcodec.sharing.scenes import CutThreshold, mark_cuts
 from nvcodec.video.frame import Frame
+from nvcodec.video.tracks import Packet
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,11 @@ class Window:
 
     frames: tuple[Frame, ...]
     chunk_lengths: tuple[int, ...]
+
+    @property
+    def packets(self) -> list[Packet]:
+        """Of audio and subtitles, that came with the frames."""
+        return [packet for frame in self.frames for packet in frame.packets]
 
     @property
     def chunks(self) -> tuple[tuple[Frame, ...], ...]:

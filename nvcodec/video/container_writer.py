@@ -13,6 +13,8 @@ from nvcodec.video.codecs import CodecChoice, VideoCodec
 from nvcodec.video.format import ColorRange, VideoFormat
 from nvcodec.video.frame import Frame
 from nvcodec.video.pixels import AV_FULL, AV_LIMITED, make_frame
+from nvcodec.video.track_writer import TrackWriter
+from nvcodec.video.tracks import NANOSECONDS, Chapter, Extras
 
 _PLAYABLE_FIRST = frozenset((".mp4", ".mov", ".m4v"))
 _BROADCAST = frozenset((".ts", ".m2ts", ".mts", ".m2t"))
@@ -32,6 +34,7 @@ class ContainerWriter:
         time_base: seconds per unit of ``pts``. The container may round times (Matroska: to milliseconds).
         average_rate: frames per second.
         choice: of the codec.
+        extras: what goes with the frames; tracks that the container does not take are left out.
 
     Raises:
         ConfigError: unknown suffix, or no such codec for such frames in this container.
@@ -39,7 +42,13 @@ class ContainerWriter:
     """
 
     def __init__(
-        self, path: Path, format: VideoFormat, time_base: Fraction, average_rate: Fraction, choice: CodecChoice
+        self,
+        path: Path,
+        format: VideoFormat,
+        time_base: Fraction,
+        average_rate: Fraction,
+        choice: CodecChoice,
+        extras: Extras,
     ) -> None:
         self.warnings: list[str] = []
         self._format = format
@@ -51,18 +60,26 @@ class ContainerWriter:
             raise ConfigError(f"{float(average_rate):g} frames per second cannot be stored; try .y4m", "output")
         self._time_base = 1 / rate if self._has_constant_rate else time_base
         self._num_frames = 0
+        self._own_time_base = time_base
+        self._shift = Fraction(0)
         self._durations: dict[int, int] = {}
         if self._has_constant_rate:
             self.warnings.append(f"{path.suffix} holds no variable times; frames are evenly spaced")
         self._container = _open_container(path, self._time_base)
         try:
             self._stream = self._add_stream(rate)
+            self._tracks = TrackWriter(self._container, extras.tracks, path.suffix, self.warnings)
+            self._container.metadata.update(extras.metadata)
+            self._container.set_chapters([_chapter(idx, chapter) for idx, chapter in enumerate(extras.chapters)])
         except BaseException:
             self._container.close()
             raise
 
     def write(self, frame: Frame) -> None:
-        """Encode a frame."""
+        """Encode a frame and copy the packets that come with it."""
+        if self._has_constant_rate and not self._num_frames:
+            # The frames are to begin at 0.
+            self._shift = -frame.pts * self._own_time_base
         picture = make_frame(frame.planes, self._format)
         if picture.format.name != self._stream.pix_fmt:
             picture = picture.reformat(format=self._stream.pix_fmt, threads=1)
@@ -72,6 +89,7 @@ class ContainerWriter:
         self._num_frames += 1
         self._durations[picture.pts] = picture.duration
         self._mux(self._stream.encode(picture))
+        self._tracks.write(frame.packets, self._shift)
 
     def close(self) -> None:
         """Flush the encoder and finish the file."""
@@ -129,6 +147,11 @@ class ContainerWriter:
             context.sample_aspect_ratio = Fraction(format.sample_aspect_num, format.sample_aspect_den)
         if format.chroma_location:
             stream.options = {**stream.options, "chroma_sample_location": str(format.chroma_location)}
+
+
+def _chapter(idx: int, chapter: Chapter) -> dict[str, Any]:
+    times = {"start": chapter.start_ns, "end": chapter.end_ns, "time_base": Fraction(1, NANOSECONDS)}
+    return {"id": idx + 1, **times, "metadata": {"title": chapter.title}}
 
 
 def _open_container(path: Path, time_base: Fraction) -> Any:

@@ -50,6 +50,7 @@ class ImageReader:
 
     def __init__(self, paths: list[str], name: str) -> None:
         self.name = name
+        self.collector = None
         self._paths = paths
         self.average_rate = FALLBACK_RATE
         self.time_base = Fraction(1) / FALLBACK_RATE

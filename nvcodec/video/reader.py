@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ from av.container import InputContainer
 
 from nvcodec.addresses import open_address
 from nvcodec.errors import InputError
+from nvcodec.video.collecting import PacketCollector
 from nvcodec.video.interlacing import FieldOrder
 from nvcodec.video.pixels import StreamTags
 
@@ -21,6 +23,8 @@ Report = Callable[[str], None]
 FALLBACK_RATE = Fraction(25)
 MAX_RATE = 1000
 _WITHOUT_FIELDS = ("png", "apng")
+_LOOK_AHEAD_S = 2
+"""Seconds of video that are read before they are decoded, since containers may hold audio behind its frames."""
 _AV_ERRORS = (av.error.FFmpegError, OSError, ValueError)
 
 
@@ -38,6 +42,11 @@ class Reader(Protocol):
     about_frames: int | None
     tags: StreamTags
 
+    @property
+    def collector(self) -> PacketCollector | None:
+        """What takes audio and subtitles; None for sources that have none."""
+        ...
+
     def decode(self, report: Report) -> Iterator[av.VideoFrame]:
         """Yield the frames that are sound and report what is skipped."""
         ...
@@ -52,12 +61,13 @@ class ContainerReader:
 
     Args:
         path: file or address.
+        audio, subtitles: which packets are to be collected, too.
 
     Raises:
         InputError: missing, unreadable, not a video, no video stream, or no decoder for it.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, audio: bool = False, subtitles: bool = False) -> None:
         self.name = path
         self._container = open_container(path)
         stream: Any = self._container.streams.best("video")
@@ -86,12 +96,13 @@ class ContainerReader:
             has_fields=context.name not in _WITHOUT_FIELDS,
             has_alpha=stream.metadata.get("alpha_mode") == "1",
         )
+        self.collector = PacketCollector(self._container, audio=audio, subtitles=subtitles)
 
     def decode(self, report: Report) -> Iterator[av.VideoFrame]:
         """Yield all sound frames; damaged packets and frames are skipped and reported."""
         num_frames = num_skipped = 0
         end_s = 0.0
-        for packet_idx, packet in enumerate(self._packets(report)):
+        for packet_idx, packet in enumerate(self._video_packets(report)):
             try:
                 if packet.is_corrupt:
                     raise ValueError("the packet is incomplete")
@@ -114,8 +125,23 @@ class ContainerReader:
         """Close the container."""
         self._container.close()
 
+    def _video_packets(self, report: Report) -> Iterator[Any]:
+        """The packets of the video. Others are collected on the way, those that come a little late in time, too."""
+        num_ahead = round(_LOOK_AHEAD_S * self.average_rate) if self.collector.streams else 0
+        held: deque[Any] = deque()
+        for packet in self._packets(report):
+            if packet.stream_index != self._stream.index:
+                self.collector.take(packet)
+                continue
+            self.collector.see_video(packet)
+            held.append(packet)
+            if len(held) > num_ahead:
+                yield held.popleft()
+        self.collector.finish()
+        yield from held
+
     def _packets(self, report: Report) -> Iterator[Any]:
-        packets = self._container.demux(self._stream)
+        packets = self._container.demux([self._stream, *self.collector.streams])
         while True:
             try:
                 yield next(packets)
@@ -153,9 +179,9 @@ def open_container(path: str) -> InputContainer:
     try:
         try:
             # The prefix keeps a colon in a file's name from being read as a protocol; tags need not be UTF-8.
-            return av.open(path if is_url else f"file:{path}", "r", metadata_errors="replace")
+            return av.open(path if is_url else f"file:{path}", "r", metadata_errors="surrogateescape")
         except av.error.ProtocolNotFoundError:
-            return av.open(open_address(path, reads_ahead=True), "r", metadata_errors="replace")
+            return av.open(open_address(path, reads_ahead=True), "r", metadata_errors="surrogateescape")
     except _AV_ERRORS as error:
         raise InputError(f"cannot be opened as video: {reason_of(error)}", path) from error
 

@@ -22,6 +22,7 @@ from nvcodec.video.frame import Frame
 from nvcodec.video.png_writer import PngWriter
 from nvcodec.video.raw_writer import RawWriter, sample_bytes
 from nvcodec.video.reader import reason_of
+from nvcodec.video.tracks import NOTHING, Extras
 from nvcodec.video.y4m import Y4mWriter
 
 _PIPE = "-"
@@ -133,6 +134,7 @@ def open_sink(
     format: VideoFormat,
     time_base: Fraction,
     average_rate: Fraction,
+    extras: Extras = NOTHING,
     *,
     codec: str | None = None,
     crf: float | None = None,
@@ -146,6 +148,7 @@ def open_sink(
         format: of all frames.
         time_base: seconds per unit of the frames' ``pts``.
         average_rate: frames per second, for targets without times.
+        extras: tracks, chapters and text, for containers; other targets leave them out.
         codec: FFmpeg's encoder for a container, such as ``libx265``; None: the first that it takes.
         crf: quality as the codec counts it, smaller is better; None: without loss.
         overwrite: replace what is there.
@@ -160,14 +163,16 @@ def open_sink(
         _require_no_choice(choice)
         with _output_errors(_PIPE_NAME):
             stdout: BinaryIO = open(sys.stdout.fileno(), "wb", closefd=False)  # noqa: SIM115 (the writer closes it)
-            return FrameSink(Y4mWriter(stdout, format, average_rate), _PIPE_NAME, None, None)
+            writer: FrameWriter = Y4mWriter(stdout, format, average_rate)
+        _warn_of_loss(writer, "y4m", extras)
+        return FrameSink(writer, _PIPE_NAME, None, None)
     target = Path(path)
     is_folder = target.is_dir() or str(path).endswith("/") or not target.suffix
     _check_target(target, is_folder, overwrite)
     temporary = target.with_name(f".{target.stem}.{os.getpid()}.part{'' if is_folder else target.suffix}")
     try:
         with _output_errors(str(path)):
-            writer = _open_writer(temporary, is_folder, format, time_base, average_rate, choice)
+            writer = _open_writer(temporary, is_folder, format, time_base, average_rate, choice, extras)
     except BaseException:
         _remove(temporary)
         raise
@@ -181,20 +186,30 @@ def _open_writer(
     time_base: Fraction,
     average_rate: Fraction,
     choice: CodecChoice,
+    extras: Extras,
 ) -> FrameWriter:
     if not is_folder and path.suffix.lower() not in (".y4m", ".yuv"):
-        return ContainerWriter(path, format, time_base, average_rate, choice)
+        return ContainerWriter(path, format, time_base, average_rate, choice, extras)
     _require_no_choice(choice)
+    writer: FrameWriter
     if is_folder:
-        return PngWriter(path, format)
-    if path.suffix.lower() == ".y4m":
-        return Y4mWriter(open(path, "wb"), format, average_rate)
-    return RawWriter(path)
+        writer = PngWriter(path, format)
+    elif path.suffix.lower() == ".y4m":
+        writer = Y4mWriter(open(path, "wb"), format, average_rate)  # noqa: SIM115 (the writer closes it)
+    else:
+        writer = RawWriter(path)
+    _warn_of_loss(writer, "a folder of images" if is_folder else path.suffix, extras)
+    return writer
 
 
 def _require_no_choice(choice: CodecChoice) -> None:
     if choice != CodecChoice():
         raise ConfigError("only containers such as .mkv and .mp4 have a codec to choose", "codec")
+
+
+def _warn_of_loss(writer: FrameWriter, what: str, extras: Extras) -> None:
+    if extras.tracks:
+        writer.warnings.append(f"{what} holds no audio and no subtitles; they are left out")
 
 
 def _check_target(target: Path, is_folder: bool, overwrite: bool) -> None:

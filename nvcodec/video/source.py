@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +25,7 @@ from nvcodec.video.pixels import Orientation, PixelConversion, has_alpha, plan_c
 from nvcodec.video.reader import ContainerReader, Reader
 from nvcodec.video.selection import Selection
 from nvcodec.video.timeline import Timeline
+from nvcodec.video.tracks import NOTHING, Extras, Packet, PacketQueue, chapters_between, shifted
 from nvcodec.video.y4m import Y4mReader
 
 _MAX_NUM_DAMAGE_WARNINGS = 5
@@ -40,6 +44,7 @@ class VideoSource:
         average_rate: frames per second, 25 where the source does not say.
         num_frames: frames to expect after selection, None where unknown. A damaged source holds fewer.
         about_frames: the same, guessed from times where only those are known; None where not even they are.
+        extras: audio and subtitle tracks, chapters in the selected seconds, and the source's descriptive text.
         warnings: what was wrong with the source and how it was handled; grows while reading.
         name: what the user called it.
 
@@ -78,6 +83,10 @@ class VideoSource:
             reason = f" ({self.warnings[0]})" if self.warnings else ""
             raise InputError(f"the video holds no frame that can be decoded{reason}", self.name)
         self._first = first
+        self._timeline = Timeline(self.time_base, self.average_rate)
+        self.extras = self._read_extras()
+        self._queue = PacketQueue(self.extras.tracks, self.time_base)
+        self._unplaced: list[tuple[int, Packet]] = []
         self._conversion = self._plan(first, crop, scale)
         self.format: VideoFormat = self._conversion.format
 
@@ -97,14 +106,17 @@ class VideoSource:
         """
         num_selected = 0
         first_pts: int | None = None
-        for frame_idx, (decoded, pts, duration) in enumerate(self._read(self._timed_frames())):
-            first_pts = pts if first_pts is None else first_pts
-            time_s = float((pts - first_pts) * self.time_base)
+        for frame_idx, frame in enumerate(self._read(self._timed_frames())):
+            first_pts = frame.pts if first_pts is None else first_pts
+            time_s = float((frame.pts - first_pts) * self.time_base)
             if self._selection.is_past(frame_idx, time_s):
                 break
-            if self._selection.has_begun(frame_idx, time_s):
-                num_selected += 1
-                yield Frame(self._conversion.apply(decoded), pts, duration)
+            if not self._selection.has_begun(frame_idx, time_s):
+                self._queue.skip_to(frame.end_pts)
+                continue
+            num_selected += 1
+            packets = self._queue.take_all() if frame.is_last else self._queue.take_before(frame.end_pts)
+            yield Frame(self._conversion.apply(frame.picture), frame.pts, frame.end_pts - frame.pts, packets)
         if num_selected == 0:
             raise InputError("no frame lies in the selected range", self.name)
 
@@ -122,18 +134,44 @@ class VideoSource:
             self._reader.close()
             self._reading.release()
 
-    def _read(self, frames: Iterator[tuple[av.VideoFrame, int, int]]) -> Iterator[tuple[av.VideoFrame, int, int]]:
-        """The same frames, each of them read under a lock."""
+    def _read(self, frames: Iterator[_TimedFrame]) -> Iterator[_TimedFrame]:
+        """The same frames, each of them read under a lock, with the packets that were collected meanwhile."""
         while True:
             with self._reading:
                 frame = next(frames, None)
-            if frame is None:
-                return
+                if frame is None:
+                    return
+                self._place_packets(is_end=frame.is_last)
             yield frame
 
-    def _timed_frames(self) -> Iterator[tuple[av.VideoFrame, int, int]]:
-        """Decoded frames with strictly increasing pts, and durations that reach to the next frame."""
-        timeline = Timeline(self.time_base, self.average_rate)
+    def _place_packets(self, is_end: bool) -> None:
+        """Queue the packets that were collected, on the clock of the frames."""
+        if self._reader.collector is None:
+            return
+        self._unplaced += self._reader.collector.collected()
+        shifts, waiting = self._timeline.shifts, []
+        for num_jumps, packet in self._unplaced:
+            if num_jumps < len(shifts) or is_end:
+                shift = shifts[min(num_jumps, len(shifts) - 1)] * self.time_base
+                self._queue.add(shifted(packet, shift, self.extras.tracks[packet.track_idx]))
+            else:
+                waiting.append((num_jumps, packet))
+        self._unplaced = waiting
+
+    def _read_extras(self) -> Extras:
+        """What the source holds beside the frames; some of it is known only once the first frame is there."""
+        collector = self._reader.collector
+        if collector is None:
+            return NOTHING
+        self.warnings += collector.warnings
+        begin = (self._first.pts or 0) * self.time_base
+        start = -math.inf if self._selection.start_s is None else begin + Fraction(self._selection.start_s)
+        end = math.inf if self._selection.end_s is None else begin + Fraction(self._selection.end_s)
+        return Extras(collector.tracks, chapters_between(collector.chapters, start, end), collector.metadata)
+
+    def _timed_frames(self) -> Iterator[_TimedFrame]:
+        """Decoded frames with strictly increasing pts, which end where the next one begins."""
+        timeline = self._timeline
         previous, previous_pts = self._first, timeline.place(self._first.pts)
         for frame in self._decoded:
             if _shape(frame) != _shape(self._first):
@@ -141,12 +179,13 @@ class VideoSource:
                 self._report_damage(f"the video changes from {before} to {after}; the rest is left out")
                 break
             pts = timeline.place(frame.pts)
-            yield previous, previous_pts, pts - previous_pts
+            yield _TimedFrame(previous, previous_pts, pts)
             previous, previous_pts = frame, pts
         if timeline.num_moved:
             self.warnings.append(f"{timeline.num_moved} frames had times out of order and were moved")
         has_duration = previous.pts is not None and previous.duration > 0
-        yield previous, previous_pts, previous.duration if has_duration else max(1, round(timeline.step))
+        duration = previous.duration if has_duration else max(1, round(timeline.step))
+        yield _TimedFrame(previous, previous_pts, previous_pts + duration, is_last=True)
 
     def _plan(self, first: av.VideoFrame, crop: str | None, scale: str | None) -> PixelConversion:
         if self._reader.tags.has_alpha or has_alpha(first.format.name):
@@ -178,6 +217,16 @@ class VideoSource:
             self.warnings.append("there is more damage, which is not listed")
 
 
+@dataclass(frozen=True)
+class _TimedFrame:
+    """A decoded frame, and when it is shown."""
+
+    picture: av.VideoFrame
+    pts: int
+    end_pts: int
+    is_last: bool = False
+
+
 def open_source(
     path: str | Path,
     *,
@@ -188,6 +237,8 @@ def open_source(
     scale: str | None = None,
     deinterlace: bool = False,
     strict: bool = False,
+    audio: bool = True,
+    subtitles: bool = True,
 ) -> VideoSource:
     """Open a video to read its frames.
 
@@ -201,6 +252,7 @@ def open_source(
         scale: of what is cropped: "WxH", or a factor such as "0.5" or "1/2"; bicubic.
         deinterlace: make interlaced video progressive, one frame for each frame, instead of refusing it.
         strict: refuse damage that is otherwise skipped with a warning.
+        audio, subtitles: which tracks the frames are to bring along.
 
     Raises:
         ConfigError: a range, crop or scale that means nothing.
@@ -209,7 +261,7 @@ def open_source(
     first_frame, end_frame = frames or (None, None)
     selection = Selection(first_frame or 0, end_frame, start_s, end_s)
     selection.validate()
-    reader = _open_reader(str(path))
+    reader = _open_reader(str(path), audio, subtitles)
     try:
         video = VideoSource(reader, selection, crop=crop, scale=scale, deinterlace=deinterlace, strict=strict)
     except BaseException:
@@ -227,12 +279,14 @@ def open_source(
                 scale=scale,
                 deinterlace=deinterlace,
                 strict=strict,
+                audio=audio,
+                subtitles=subtitles,
             )
         )
     return video
 
 
-def _open_reader(path: str) -> Reader:
+def _open_reader(path: str, audio: bool, subtitles: bool) -> Reader:
     if path == _PIPE:
         # A wrapper of its own, so that closing the source does not close the process's standard input.
         return Y4mReader(open(sys.stdin.fileno(), "rb", closefd=False), "standard input", None)
@@ -241,7 +295,7 @@ def _open_reader(path: str) -> Reader:
         return ImageReader(images, path)
     if "://" not in path and not Path(path).exists():
         raise InputError("the file does not exist", path)
-    return _open_y4m(path) or ContainerReader(path)
+    return _open_y4m(path) or ContainerReader(path, audio=audio, subtitles=subtitles)
 
 
 def _open_y4m(path: str) -> Y4mReader | None:

@@ -37,6 +37,7 @@ class Timeline:
     """Gives every frame a pts greater than the one before, and at most ``MAX_DURATION`` greater.
 
     Attributes:
+        shifts: units by which frames are moved: at first, and after each restart of the clock.
         step: units between frames at the average rate.
         num_moved: frames whose own pts could not be kept.
     """
@@ -45,7 +46,7 @@ class Timeline:
         self.step = 1 / (average_rate * time_base)
         self.num_moved = 0
         self._one_second = 1 / time_base
-        self._shift = 0
+        self.shifts = [0]
         self._last: int | None = None
         self._anchor = 0
         self._num_since_anchor = 0
@@ -53,12 +54,12 @@ class Timeline:
     def place(self, pts: int | None) -> int:
         """The pts to use for the next frame: its own, or one made up from the rate where it has none."""
         made_up = self._anchor + round(self._num_since_anchor * self.step)
-        placed = made_up if pts is None else pts + self._shift
+        placed = made_up if pts is None else pts + self.shifts[-1]
         if self._last is not None and not 0 < placed - self._last <= MAX_DURATION:
             self.num_moved += 1
             if abs(self._last - placed) > self._one_second:
                 # The clock was restarted, as where recordings were joined: all that follows moves along.
-                self._shift += self._last + max(1, round(self.step)) - placed
+                self.shifts.append(self.shifts[-1] + self._last + max(1, round(self.step)) - placed)
                 placed = self._last + max(1, round(self.step))
             else:
                 placed = self._last + 1

@@ -132,6 +132,7 @@ class Y4mReader:
 
     def __init__(self, file: BinaryIO, name: str, num_bytes: int | None) -> None:
         self.name = name
+        self.collector = None
         self._file = file
         line = file.readline(_MAX_HEADER_BYTES)
         header = parse_header(line, name)

@@ -153,7 +153,7 @@ def read_by_scanning(data: bytes) -> File:
     boxes are all there.'"""
     boxes = scan_boxes(data)
     # "A file that ends within the file header or STRM is invalid. One that ends behind STRM is valid"
-    # "STRM  indx?  meta?  ( WNDW MASK SHRD CHNK{num_chunks} )*  INDX  TRLR" (clause 3)
+    # "STRM indx? meta? trak? chap? ( pkts* WNDW MASK SHRD CHNK{num_chunks} )* INDX TRLR" (clause 3)
     require(bool(boxes) and boxes[0].type == "STRM", "no stream box at the front", FILE_HEADER_BYTES)
     stream = read_stream(data, boxes[0])
     i = 1
@@ -166,6 +166,13 @@ def read_by_scanning(data: bytes) -> File:
     # "checks its place and its checksums" (clause 5).
     if i < len(boxes) and boxes[i].type == "meta":
         i += 1
+    # "A trak box stands directly behind STRM, indx or meta, a chap box directly behind one of these or trak" (clause
+    # 17); their payloads need not be looked at (clause 22).
+    has_tracks = i < len(boxes) and boxes[i].type == "trak"
+    i += has_tracks
+    if i < len(boxes) and boxes[i].type == "chap":
+        i += 1
+    has_packets = False
     windows: list[WindowBoxes] = []
     place = FIRST_PLACE
     while i < len(boxes):
@@ -177,9 +184,11 @@ def read_by_scanning(data: bytes) -> File:
             windows.append(window)
             place = place.behind(window)
             i += len(window.boxes)
+            has_packets = False
         elif box.type == "INDX":
             # "An INDX box may be there without its trailer. It says of the windows what the boxes say, or the file is
             # invalid; nothing but the trailer follows it. Its is_complete does not count."
+            require(not has_packets, "pkts in front of no window", box.offset)
             require(i == len(boxes) - 1, "a box other than the trailer behind the index", box.end)
             index = read_index(box.payload(data))
             check_index(index[0], windows, box.offset)
@@ -189,9 +198,15 @@ def read_by_scanning(data: bytes) -> File:
             # field" (clause 16)
             require(front is None or front == index, "the front index is not equal to the index", boxes[1].offset)
             i += 1
+        elif box.type == "pkts":
+            # "a pkts box [stands] behind trak and in front of a window: the next of the boxes WNDW and INDX is not
+            # INDX"
+            require(has_tracks, "pkts without trak", box.offset)
+            has_packets = True
+            i += 1
         else:
             # "Otherwise [...] the box is *ancillary* and skipped"; it is not one that has a place of its own.
-            is_elsewhere = box.is_critical or box.type in ("meta", "indx")
+            is_elsewhere = box.is_critical or box.type in ("meta", "indx", "trak", "chap")
             require(not is_elsewhere, f"a {box.type} box is in the wrong place", box.offset)
             i += 1
     return File(stream, windows, None)

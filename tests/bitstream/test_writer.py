@@ -20,6 +20,7 @@ from nvcodec.bitstream import (
     WrittenPart,
 )
 from nvcodec.bitstream.network_spec import NetworkSpec
+from nvcodec.bitstream.parts import bytes_by_part
 from nvcodec.errors import ConfigError, MalformedError, NvcodecError, OutputError
 from nvcodec.video.format import ChromaSubsampling, ColorRange, LightMetadata, VideoFormat
 from tests.bitstream.nvst_samples import (
@@ -147,7 +148,7 @@ def test_byte_counts_add_up() -> None:
     counts = [writer.write_window(window, chunks) for window, chunks in three_windows()]
     assert front + sum(sum(count.values()) for count in counts) == writer.num_bytes == len(file.getvalue())
     writer.finish(True)
-    parts = NvstReader(file).bytes_by_part()
+    parts = bytes_by_part(NvstReader(file))
     assert sum(parts.values()) == len(file.getvalue())
     for part in ("mask", "shared", "own", "embeddings"):
         assert parts[part] == sum(count[part] for count in counts) > 0

@@ -14,6 +14,7 @@ from nvcodec.bitstream import ChunkContent, MaskGranularity, NvstWriter, StreamH
 from nvcodec.bitstream.network_spec import Backbone, NetworkSpec, Stage
 from nvcodec.cli.nvinfo import main
 from nvcodec.video.format import VideoFormat
+from nvcodec.video.tracks import Chapter, Packet, Track, TrackKind
 from tools.check_conformance import VECTORS
 
 NETWORK = NetworkSpec(Backbone.NERV, 1, 2, 1, (Stage(4, 1, 1),), 1, pe_levels=1, stem_width=2)
@@ -90,6 +91,30 @@ def test_json(tmp_path: Path) -> None:
     summary = json.loads(result.output)
     assert summary["file_bytes"] == path.stat().st_size == sum(summary["bytes_by_part"].values())
     assert summary["windows"][0]["num_parameters"] == NETWORK.num_parameters
+
+
+def test_tracks_and_chapters(tmp_path: Path) -> None:
+    path = write_file(tmp_path / "a.nvst")
+    with path.open("r+b") as file:
+        writer = NvstWriter(file, StreamHeader(VideoFormat(8, 4), Fraction(1, 25)))
+        track = Track(TrackKind.AUDIO, "opus", Fraction(1, 48000), b"", 48000, "stereo", language="deu", title="a\a")
+        writer.write_tracks([track], [Chapter(0, 10**9, "Anfang")])
+        writer.write_packets([Packet(0, 480 + 960 * idx, 960, b"12345") for idx in range(3)])
+        zeros = (0,) * len(NETWORK.layout)
+        mask = np.ones(NETWORK.num_parameters, np.bool_)
+        header = WindowHeader(0, 0, (2,), NETWORK, MaskGranularity.WEIGHT, zeros)
+        chunk = ChunkContent(0, np.arange(2), np.ones(2, np.int64), zeros, np.zeros(0, np.int32))
+        writer.write_window(WindowContent(header, mask, np.zeros(mask.size, np.int32)), [chunk])
+        writer.finish(True)
+        file.truncate()
+    output = CliRunner().invoke(main, [str(path)]).output.splitlines()
+    assert any(
+        line.split() == ["0", "audio", "opus", "deu", "stereo", "48000", "3", "15", "0.010", "a\\x07"]
+        for line in output
+    )
+    assert any(line.split() == ["0.000", "1.000", "Anfang"] for line in output)
+    summary = json.loads(CliRunner().invoke(main, [str(path), "--json"]).output)
+    assert summary["bpp"] == 8 * (summary["file_bytes"] - summary["bytes_by_part"]["tracks"]) / (2 * 8 * 4)
 
 
 def test_chunks(tmp_path: Path) -> None:

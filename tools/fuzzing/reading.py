@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import resource
@@ -27,7 +28,7 @@ Windows = list[tuple[WindowContent, list[ChunkContent]]]
 
 
 def read_all(data: bytes, limits: Limits = LIMITS) -> Windows:
-    """Every integer of a file, by random access.
+    """Every integer of a file, by random access; tracks and packets are read, too.
 
     Raises:
         BitstreamError: the file is refused.
@@ -38,6 +39,9 @@ def read_all(data: bytes, limits: Limits = LIMITS) -> Windows:
             window = reader.read_window(window_idx)
             chunks = [reader.read_chunk(window_idx, idx, window) for idx in range(len(entry.chunks))]
             windows.append((window, chunks))
+        # What goes with the frames may be refused alone.
+        with contextlib.suppress(BitstreamError):
+            _ = reader.metadata, reader.chapters, [reader.read_packets(idx) for idx in range(len(windows))]
     return windows
 
 

@@ -14,7 +14,7 @@ from tools.fuzzing.damage import edits, examine, flips, truncations
 from tools.fuzzing.mutations import mutate
 from tools.fuzzing.reading import Record
 from tools.fuzzing.seeds import Seed
-from tools.vectors import faulty_bases
+from tools.vectors import faulty_bases, tracks
 
 COMPARED = 100
 """Every how many inputs the reference decoder is asked, too."""
@@ -27,7 +27,7 @@ def load_seeds(folder: Path, max_bytes: int) -> list[Seed]:
     """Sound files small enough to be read often: those of a folder, and those that faulty vectors come from."""
     files = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.nvst"))}
     bases = (faulty_bases.finished, faulty_bases.front, faulty_bases.two, faulty_bases.nerv, faulty_bases.enerv)
-    files |= {make.__name__: make() for make in (*bases, faulty_bases.bell, faulty_bases.own)}
+    files |= {make.__name__: make() for make in (*bases, faulty_bases.bell, faulty_bases.own, tracks.sound)}
     return [Seed.of(name, data) for name, data in files.items() if len(data) <= max_bytes]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nvcodec.bitstream import MaskGranularity, NvstReader, NvstWriter, StreamHeader
 from nvcodec.bitstream.editing import concatenate
+from nvcodec.bitstream.parts import bytes_by_part
 from nvcodec.decoder.device import describe_device, resolve_device
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.memory import window_plan
@@ -138,7 +139,7 @@ def encode_trial(trial: Trial, clip: Clip, scale: Scale, stream: Path) -> Costs:
 def mask_bytes(stream: Path) -> int:
     """Bytes of a file's masks."""
     with NvstReader(stream) as reader:
-        return reader.bytes_by_part()["mask"]
+        return bytes_by_part(reader)["mask"]
 
 
 def _joined(windows: Sequence[Window]) -> Window:

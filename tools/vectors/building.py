@@ -122,13 +122,21 @@ def _assemble(
     runs: list[list[Box]],
 ) -> bytes:
     front = [Box(BoxType.STREAM, pack_stream(header))]
-    metadata = [] if recipe.metadata is None else [Box(BoxType.METADATA, recipe.metadata)]
+    texts = [
+        Box(box_type, payload)
+        for box_type, payload in (
+            (BoxType.METADATA, recipe.metadata),
+            (BoxType.TRACKS, recipe.tracks),
+            (BoxType.CHAPTERS, recipe.chapters),
+        )
+        if payload is not None
+    ]
     levels = [window.header.level_idx for window, _ in windows]
     if recipe.has_front_index:
         size = len(pack_index(_index(recipe, windows, runs, 0)))
-        start = _end_of([*front, *metadata]) + BOX_HEADER.size + h.FRONT_INDEX.size + size
+        start = _end_of([*front, *texts]) + BOX_HEADER.size + h.FRONT_INDEX.size + size
     else:
-        size, start = 0, _end_of([*front, *metadata])
+        size, start = 0, _end_of([*front, *texts])
     index = Index(_index(recipe, windows, runs, start).windows, file_level(levels), recipe.is_complete)
     body = [box for part, run in enumerate([*runs, []]) for box in [*_extra(recipe, part), *run]]
     index_payload = pack_index(index)
@@ -141,7 +149,7 @@ def _assemble(
     file_header = h.FILE_HEADER.pack(
         {**_file_header_values(), "compatible_flags": recipe.compatible_flags, "header_crc": 0}
     )
-    boxes = [*front, *front_index, *metadata, *body, Box(BoxType.INDEX, index_payload), trailer]
+    boxes = [*front, *front_index, *texts, *body, Box(BoxType.INDEX, index_payload), trailer]
     return join(mend_file_header(file_header), boxes)
 
 
@@ -175,9 +183,10 @@ def _index(
 
 
 def _extra(recipe: StreamRecipe, part: int) -> list[Box]:
-    if part not in recipe.extra:
-        return []
-    return [Box(int.from_bytes(recipe.extra_types.get(part, b"note"), "little"), recipe.extra[part])]
+    extra = [Box(BoxType.PACKETS, payload) for payload in recipe.packets.get(part, ())]
+    if part in recipe.extra:
+        extra.append(Box(int.from_bytes(recipe.extra_types.get(part, b"note"), "little"), recipe.extra[part]))
+    return extra
 
 
 def _end_of(boxes: list[Box]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nvcodec.bitstream.headers import BOX_HEADER, FILE_HEADER
 from tools.vectors import faulty_bases as bases
+from tools.vectors import tracks
 from tools.vectors.faulty_boxes import box_faults
 from tools.vectors.faulty_fields import field_faults
 from tools.vectors.faulty_index import index_faults
@@ -22,6 +23,7 @@ def vectors() -> list[Vector]:
         *index_faults(),
         *window_faults(),
         *section_faults(),
+        *tracks.misplaced(),
     ]
 
 
@@ -30,7 +32,7 @@ def _file_header_faults() -> list[Vector]:
     faults = []
     for name, offset, value, error, reason in (
         ("magic", 0, 0x88, MALFORMED, "not a .nvst file"),
-        ("major-version", 8, 1, UNSUPPORTED, "version 1.6"),
+        ("major-version", 8, 1, UNSUPPORTED, "version 1."),
         ("minor-version", 9, 1, UNSUPPORTED, "version 0.1"),
         ("profile", 10, 1, UNSUPPORTED, "profile 1 is unknown"),
         ("reserved", 11, 1, MALFORMED, "reserved is 1"),

@@ -63,6 +63,8 @@ class StreamRecipe:
         format, time_base, num_source_frames: of the stream header.
         seed: of all random numbers.
         metadata: payload of the meta box, None for no box.
+        tracks, chapters: payloads of the trak and the chap box, None for no box.
+        packets: payloads of the pkts boxes in front of a window, by its number.
         is_complete: as in the index.
         has_front_index: with an indx box.
         extra: payloads of boxes of type ``note`` by the number of the part before which they stand: 0 for the first
@@ -77,6 +79,9 @@ class StreamRecipe:
     num_source_frames: int = 0
     seed: int = 0
     metadata: bytes | None = None
+    tracks: bytes | None = None
+    chapters: bytes | None = None
+    packets: Mapping[int, tuple[bytes, ...]] = field(default_factory=dict)
     is_complete: bool = True
     has_front_index: bool = False
     extra: Mapping[int, bytes] = field(default_factory=dict)

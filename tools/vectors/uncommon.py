@@ -14,7 +14,7 @@ from nvcodec.bitstream.network_spec import Stage
 from nvcodec.bitstream.tables import Table
 from nvcodec.video.format import ChromaSubsampling
 from tools.vectors import faulty_bases as bases
-from tools.vectors import metadata
+from tools.vectors import metadata, tracks
 from tools.vectors.building import build
 from tools.vectors.faulty_sections import shared_groups, with_shared
 from tools.vectors.faulty_windows import stated
@@ -32,7 +32,7 @@ DOT = replace(gray(TINY_NERV), base_width=1, stages=(Stage(1, 1, 2),))
 
 def vectors() -> list[Vector]:
     """All of them."""
-    return [*_extremes(), *_tables(), *_beyond_limits(), *_damaged_elsewhere(), *_damaged_texts()]
+    return [*_extremes(), *_tables(), *_beyond_limits(), *_damaged_elsewhere(), *_damaged_texts(), *tracks.damaged()]
 
 
 def _one(width: int, height: int, window: WindowRecipe, chroma: ChromaSubsampling = GRAY) -> bytes:

@@ -10,7 +10,7 @@ from nvcodec.bitstream import MaskGranularity
 from nvcodec.bitstream.headers import BOX_HEADER, MAX_PTS
 from nvcodec.bitstream.network_spec import Backbone, NetworkSpec, OutputActivation, Stage
 from nvcodec.video.format import ChromaSubsampling, ColorRange, LightMetadata
-from tools.vectors import metadata
+from tools.vectors import metadata, tracks
 from tools.vectors.building import build
 from tools.vectors.networks import ENERV, HNERV, NERV, TEXTURE, TINY, VAST, gray, silu
 from tools.vectors.recipes import FORMAT, StreamRecipe, WindowRecipe
@@ -37,7 +37,7 @@ HDR10 = replace(
 def vectors() -> list[Vector]:
     """All of them."""
     finished = [Vector(name, about, build(recipe)) for name, (about, recipe) in RECIPES.items()]
-    return finished + list(_unfinished())
+    return [*finished, *_unfinished(), *tracks.valid()]
 
 
 def one(network: NetworkSpec, seed: int = 0, **fields: object) -> StreamRecipe:
