@@ -154,7 +154,7 @@ def test_limits_are_checked_before_anything_is_read() -> None:
     box = next(position for position in box_positions(data) if position[0] == BoxType.WINDOW)
     pipe = Pipe(data)
     with pytest.raises(LimitError, match="bytes of a box"):
-        list(SequentialReader(pipe, Limits(max_memory=50)))  # type: ignore[arg-type]
+        list(SequentialReader(pipe, Limits(max_memory=70)))  # type: ignore[arg-type]
     assert pipe.num_read == box[1] + BOX_HEADER.size
 
 
