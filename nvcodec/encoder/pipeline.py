@@ -67,7 +67,7 @@ def encode(
     faststart: bool = False,
     processes: Processes = ALONE,
 ) -> EncodeResult:
-    """Encode a video into a .nvst file.
+    """Encode a video into a .nvst file; audio, subtitles, chapters and text of the source are copied.
 
     Windows are encoded one after the other; memory is bounded by the window. Every window is brought to the disk and
     decoded again from the file before the next begins. Until the file is closed it has ``.part`` added to its name; if

@@ -146,9 +146,12 @@ class VideoSource:
 
     def _place_packets(self, is_end: bool) -> None:
         """Queue the packets that were collected, on the clock of the frames."""
-        if self._reader.collector is None:
+        collector = self._reader.collector
+        if collector is None:
             return
-        self._unplaced += self._reader.collector.collected()
+        if is_end:
+            self.warnings += [warning for warning in collector.warnings if warning not in self.warnings]
+        self._unplaced += collector.collected()
         shifts, waiting = self._timeline.shifts, []
         for num_jumps, packet in self._unplaced:
             if num_jumps < len(shifts) or is_end:
