@@ -345,8 +345,8 @@ def test_what_is_left_is_touched_only_if_told(run_nvenc, source: Path, nvst: Pat
     assert (tmp_path / name).read_bytes() == left
     result = run_nvenc(source, "-o", target, "--kappa", "0.5", "--resume")
     assert result.exit_code == 0, result.output
-    assert "window 0: taken over and verified" in result.stderr
-    assert "window 1: written and verified" in result.stderr
+    assert "window 0: frames 0-5, 2 chunks, taken over and verified" in result.stderr
+    assert "window 1: frames 6-11, 2 chunks, written and verified" in result.stderr
     assert target.read_bytes() == nvst.read_bytes()
     result = run_nvenc(source, "-o", target, "--kappa", "0.5", "--resume")
     assert result.exit_code == 0

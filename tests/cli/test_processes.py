@@ -242,7 +242,7 @@ def test_two_processes_encode_together(tmp_path: Path, source: Path) -> None:
     ]
     messages = [process.communicate(timeout=120)[1].decode() for process in processes]
     assert [process.returncode for process in processes] == [0, 0], messages
-    assert "window 1: written and verified" in messages[0]
+    assert "window 1: frames 6-11, 2 chunks, written and verified" in messages[0]
     assert messages[1] == ""
     with NvstReader(tmp_path / "a.nvst") as reader:
         reader.verify()
