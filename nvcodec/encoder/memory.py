@@ -87,7 +87,10 @@ def window_plan(config: EncoderConfig, video: VideoSource) -> WindowPlan:
         needed = 2 * _frame_bytes(video.format)
         raise ConfigError(f"a window of one frame takes {needed} bytes for frames; give that or more", "max-memory")
     return WindowPlan(
-        chunk_frames=min(chunk_frames, max_frames), max_frames=max_frames, fixed_chunks=config.fixed_chunks
+        chunk_frames=min(chunk_frames, max_frames),
+        max_frames=max_frames,
+        fixed_chunks=config.fixed_chunks,
+        bit_depth=video.format.bit_depth,
     )
 
 

@@ -59,7 +59,7 @@ def survey(video: VideoSource, on_frame: Callable[[int], None] = lambda num_fram
 
     with again:
         frames = (counted(frame, idx + 1) for idx, frame in enumerate(again))
-        costs = np.fromiter(frame_costs(frames), np.float64)
+        costs = np.fromiter(frame_costs(frames, again.format.bit_depth), np.float64)
     return Survey(costs, float(length * again.time_base))
 
 

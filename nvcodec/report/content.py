@@ -137,7 +137,7 @@ class _FirstPass:
         else:
             frame_idx = [video_idx for _, video_idx in aligned.pairs]
             frames = self._compared(aligned)
-        marked = zip(frame_idx, mark_cuts(frames, CutThreshold()), strict=True)
+        marked = zip(frame_idx, mark_cuts(frames, CutThreshold(), video.facts.format.bit_depth), strict=True)
         self.cuts = tuple(position for position, (_, is_cut) in marked if is_cut)
 
     def _decoded(self) -> Iterator[Frame]:

@@ -20,7 +20,7 @@ LEAST_DIFFERENCE = 1 / 1024
 """Of a frame, in sample ranges: one without detail wants a little, too."""
 
 
-def frame_costs(frames: Iterable[Frame]) -> Iterator[float]:
+def frame_costs(frames: Iterable[Frame], bit_depth: int = 8) -> Iterator[float]:
     """For each frame what its bits should be in proportion to.
 
     That grows with the detail in the frame, and with what of it is new: what can be told neither from the frame before
@@ -28,7 +28,7 @@ def frame_costs(frames: Iterable[Frame]) -> Iterator[float]:
     """
     before: Thumbnail | None = None
     for frame in frames:
-        picture = make_thumbnail(frame, WIDTH)
+        picture = make_thumbnail(frame, bit_depth, WIDTH)
         detail = news = _blocks(np.abs(picture - _smooth(picture)))
         if before is not None:
             news = np.minimum(detail, _blocks(np.abs(picture - before)))

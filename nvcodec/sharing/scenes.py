@@ -46,7 +46,7 @@ class CutThreshold:
             raise ConfigError(f"min_ratio is {self.min_ratio}, allowed is 1 or more", "cut threshold")
 
 
-def mark_cuts(frames: Iterable[Frame], threshold: CutThreshold) -> Iterator[tuple[Frame, bool]]:
+def mark_cuts(frames: Iterable[Frame], threshold: CutThreshold, bit_depth: int = 8) -> Iterator[tuple[Frame, bool]]:
     """Yield every frame with whether a new scene begins at it; the first frame begins none.
 
     A cut is a difference that stands out from the adjacent ones, so that motion, fades and noise are none, and that
@@ -62,14 +62,14 @@ def mark_cuts(frames: Iterable[Frame], threshold: CutThreshold) -> Iterator[tupl
     waiting: deque[Frame] = deque()
     for frame in frames:
         waiting.append(frame)
-        detector.add(make_thumbnail(frame))
+        detector.add(make_thumbnail(frame, bit_depth))
         if len(waiting) > REACH:
             yield waiting.popleft(), detector.next_is_cut()
     while waiting:
         yield waiting.popleft(), detector.next_is_cut()
 
 
-def make_thumbnail(frame: Frame, about_width: int = THUMBNAIL_WIDTH) -> Thumbnail:
+def make_thumbnail(frame: Frame, bit_depth: int = 8, about_width: int = THUMBNAIL_WIDTH) -> Thumbnail:
     """Box-averaged first plane (luma; red of RGB), about so many samples wide, scaled to 0..1."""
     luma = frame.planes[0]
     height, width = luma.shape
@@ -80,7 +80,7 @@ def make_thumbnail(frame: Frame, about_width: int = THUMBNAIL_WIDTH) -> Thumbnai
     # Adding whole rows first lets the inner loop run over contiguous memory.
     row_sums = cropped.reshape(rows, box_height, -1).sum(axis=1, dtype=np.uint32)
     sums = row_sums.reshape(rows, columns, box_width).sum(axis=2)
-    maximum = 255 if luma.dtype == np.uint8 else 1023
+    maximum = (1 << bit_depth) - 1
     thumbnail: Thumbnail = (sums / (maximum * box_height * box_width)).astype(np.float32)
     return thumbnail
 

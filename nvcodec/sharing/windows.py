@@ -28,6 +28,7 @@ class WindowPlan:
         fixed_chunks: all chunks have exactly L frames but the last of the video, and windows begin at the chunk
             border nearest to a cut. Otherwise they begin at the cut and their frames are spread over
             the chunks evenly.
+        bit_depth: of the frames.
         cut_threshold: what counts as a cut.
     """
 
@@ -35,6 +36,7 @@ class WindowPlan:
     max_frames: int
     max_chunks: int = 16
     fixed_chunks: bool = False
+    bit_depth: int = 8
     cut_threshold: CutThreshold = field(default_factory=CutThreshold)
 
     def validate(self) -> None:
@@ -102,7 +104,7 @@ def iter_windows(frames: Iterable[Frame], plan: WindowPlan) -> Iterator[Window]:
     find_end = _find_fixed_end if plan.fixed_chunks else _find_scene_end
     held: list[Frame] = []
     cuts: list[int] = []  # positions in ``held`` at which a scene begins
-    for frame, is_cut in mark_cuts(frames, plan.cut_threshold):
+    for frame, is_cut in mark_cuts(frames, plan.cut_threshold, plan.bit_depth):
         if is_cut:
             cuts.append(len(held))
         held.append(frame)

@@ -46,4 +46,4 @@ def test_any_size(size: tuple[int, int]) -> None:
 def test_ten_bits_count_like_eight() -> None:
     eight = noise((32, 32), 30, seed=4)
     ten = Frame((eight.planes[0].astype(np.uint16) * 4,), 0, 1)
-    assert next(frame_costs([ten])) == pytest.approx(next(frame_costs([eight])), rel=0.01)
+    assert next(frame_costs([ten], 10)) == pytest.approx(next(frame_costs([eight])), rel=0.01)

@@ -99,9 +99,9 @@ def test_detection_streams():
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 200), (200, 3), (720, 1280), (121, 161)])
-@pytest.mark.parametrize(("dtype", "maximum"), [(np.uint8, 255), (np.uint16, 1023)])
-def test_thumbnails_have_unit_range_for_every_size(shape, dtype, maximum):
-    thumbnail = make_thumbnail(Frame((np.full(shape, maximum, dtype),), 0, 1))
+@pytest.mark.parametrize(("dtype", "bit_depth"), [(np.uint8, 8), (np.uint16, 10), (np.uint16, 12)])
+def test_thumbnails_have_unit_range_for_every_size(shape, dtype, bit_depth):
+    thumbnail = make_thumbnail(Frame((np.full(shape, 2**bit_depth - 1, dtype),), 0, 1), bit_depth)
     assert thumbnail.size > 0
     np.testing.assert_allclose(thumbnail, 1.0, rtol=1e-6)
 
