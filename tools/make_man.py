@@ -13,7 +13,7 @@ from click_man.core import write_man_pages
 
 from nvcodec import __version__
 
-COMMANDS = ("nvenc", "nvdec", "nvinfo", "nvcut", "nvcat")
+COMMANDS = ("nvenc", "nvdec", "nvinfo", "nvcut", "nvcat", "nvcompare", "nvreport")
 MAN = Path(__file__).parents[1] / "man"
 
 

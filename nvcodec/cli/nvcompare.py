@@ -34,7 +34,11 @@ if TYPE_CHECKING:
 TITLES = ("PSNR Y", "PSNR RGB", "MS-SSIM")
 
 
-@click.command(cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.command(
+    cls=OneLineCommand,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+    short_help="compare videos with their source",
+)
 @click.argument("source", type=click.Path())
 @click.argument("videos", nargs=-1, required=True, metavar="[NAME=]VIDEO...")
 @click.option("--frames", type=FrameRange(), help="Only frames A up to B of SOURCE.")

@@ -18,9 +18,18 @@ from nvcodec.cli.frame_display import frame_display
 from nvcodec.cli.limits import limit_options
 
 
-@click.command(cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.command(
+    cls=OneLineCommand,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+    short_help="write a page about a .nvst file",
+)
 @click.argument("file", type=click.Path())
-@click.option("--source", metavar="VIDEO", help="What FILE was encoded from: for quality and frames side by side.")
+@click.option(
+    "--source",
+    type=click.Path(),
+    metavar="VIDEO",
+    help="What FILE was encoded from: for quality and frames side by side.",
+)
 @click.option("--log", type=click.Path(path_type=Path), help="What nvenc --json printed: for the training's curves.")
 @click.option("--x265", "with_x265", is_flag=True, help="Also encode the source with x265 into as many bytes.")
 @click.option(
