@@ -25,6 +25,7 @@ from nvcodec.bitstream.fields import Cursor, Field, Record
 from nvcodec.bitstream.headers import BOX_HEADER, FILE_HEADER, BoxType
 from nvcodec.bitstream.network_spec import Backbone, NetworkSpec, Stage
 from nvcodec.video.format import VideoFormat
+from nvcodec.video.tracks import Chapter, Packet, Track, TrackKind
 
 HNERV = NetworkSpec(Backbone.HNERV, 1, 2, 3, (Stage(2, 1, 2), Stage(2, 3, 2)), 3, embedding_channels=2)
 NERV = NetworkSpec(Backbone.NERV, 2, 4, 2, (Stage(2, 3, 2),), 1, pe_levels=3, stem_width=4)
@@ -44,6 +45,9 @@ ENERV = NetworkSpec(
 VAST = NetworkSpec(Backbone.VAST, 1, 2, 3, (Stage(2, 3, 2), Stage(1, 1, 2, 2)), 3, num_outputs=6, embedding_channels=2)
 TEXTURE = dataclasses.replace(VAST, embedding_channels=4, texture_channels=2, texture_margin=1)
 STREAM = StreamHeader(VideoFormat(8, 4), Fraction(1, 25), 0)
+AUDIO = Track(TrackKind.AUDIO, "opus", Fraction(1, 48000), b"OpusHead", 48000, "stereo", 312, "deu", "Ton ä", 1)
+SUBTITLE = Track(TrackKind.SUBTITLE, "subrip", Fraction(1, 1000), language="eng")
+CHAPTERS = (Chapter(-5, 10, "one"), Chapter(10, 10, ""), Chapter(10, 30, "drei ä"))
 
 
 def make_window(
@@ -95,6 +99,24 @@ def make_file(
         writer.write_window(window, chunks)
     if is_finished:
         writer.finish(is_complete)
+    return file.getvalue()
+
+
+def packets_of(window_idx: int) -> list[Packet]:
+    start = 1920 * 30 * window_idx
+    sound = [Packet(0, start + 960 * idx, 960, bytes([idx, window_idx])) for idx in range(5)]
+    return [*sound, Packet(1, 1200 * window_idx, 700, b"text", is_key=False)]
+
+
+def file_with_tracks(num_windows: int = 2) -> bytes:
+    file = io.BytesIO()
+    writer = NvstWriter(file, STREAM)
+    writer.write_metadata({"title": "x"})
+    writer.write_tracks([AUDIO, SUBTITLE], CHAPTERS)
+    for window_idx in range(num_windows):
+        writer.write_packets(packets_of(window_idx))
+        writer.write_window(*make_window(window_idx, 3 * window_idx))
+    writer.finish(True)
     return file.getvalue()
 
 

@@ -13,7 +13,15 @@ from nvcodec.bitstream.headers import RECORDS, BoxType
 from nvcodec.bitstream.index import pack_trailer
 from nvcodec.bitstream.summary import summarize
 from nvcodec.errors import MalformedError
-from tests.bitstream.nvst_samples import HNERV, box_positions, make_file, make_window, open_bytes, three_windows
+from tests.bitstream.nvst_samples import (
+    HNERV,
+    box_positions,
+    file_with_tracks,
+    make_file,
+    make_window,
+    open_bytes,
+    three_windows,
+)
 
 
 def test_summary_of_three_windows() -> None:
@@ -47,7 +55,7 @@ def test_the_dump_shows_every_declared_field() -> None:
     window, chunks = make_window(spread=20.0, seed=int(rng.integers(9)))
     file = io.BytesIO()
     write_with_front_index(open_bytes(make_file([(window, chunks)], {"a": "b"})), file)
-    lines = "\n".join(dump(open_bytes(file.getvalue())))
+    lines = "\n".join([*dump(open_bytes(file.getvalue())), *dump(open_bytes(file_with_tracks()))])
     shown = set(lines.replace(":", " ").split())
     for record in RECORDS:
         if record.name in ("box header", "explicit table", "table codes"):

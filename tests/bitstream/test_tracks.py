@@ -24,11 +24,15 @@ from nvcodec.bitstream.tracks import (
 )
 from nvcodec.errors import LimitError, MalformedError
 from nvcodec.video.tracks import Chapter, Packet, Track, TrackKind
-from tests.bitstream.nvst_samples import STREAM, make_window
-
-AUDIO = Track(TrackKind.AUDIO, "opus", Fraction(1, 48000), b"OpusHead", 48000, "stereo", 312, "deu", "Ton ä", 1)
-SUBTITLE = Track(TrackKind.SUBTITLE, "subrip", Fraction(1, 1000), language="eng")
-CHAPTERS = (Chapter(-5, 10, "one"), Chapter(10, 10, ""), Chapter(10, 30, "drei ä"))
+from tests.bitstream.nvst_samples import (
+    AUDIO,
+    CHAPTERS,
+    STREAM,
+    SUBTITLE,
+    file_with_tracks,
+    make_window,
+    packets_of,
+)
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=16)
 times = st.integers(-(2**62), 2**62)
@@ -110,24 +114,6 @@ def _box(payload: bytes) -> Box:
     return Box(BoxHeader("pkts", 0, 0, len(payload), 0), payload)
 
 
-def _packets_of(window_idx: int) -> list[Packet]:
-    start = 1920 * 30 * window_idx
-    sound = [Packet(0, start + 960 * idx, 960, bytes([idx, window_idx])) for idx in range(5)]
-    return [*sound, Packet(1, 1200 * window_idx, 700, b"text", is_key=False)]
-
-
-def file_with_tracks(num_windows: int = 2) -> bytes:
-    file = io.BytesIO()
-    writer = NvstWriter(file, STREAM)
-    writer.write_metadata({"title": "x"})
-    writer.write_tracks([AUDIO, SUBTITLE], CHAPTERS)
-    for window_idx in range(num_windows):
-        writer.write_packets(_packets_of(window_idx))
-        writer.write_window(*make_window(window_idx, 3 * window_idx))
-    writer.finish(True)
-    return file.getvalue()
-
-
 def with_front_index(data: bytes) -> bytes:
     target = io.BytesIO()
     with NvstReader(data) as reader:
@@ -142,17 +128,17 @@ def test_readers_find_the_same(is_front: bool) -> None:
         reader.verify()
         assert reader.tracks == (AUDIO, SUBTITLE) and reader.chapters == CHAPTERS
         assert reader.metadata == {"title": "x"}
-        assert [reader.read_packets(idx) for idx in range(2)] == [_packets_of(0), _packets_of(1)]
+        assert [reader.read_packets(idx) for idx in range(2)] == [packets_of(0), packets_of(1)]
     with RecoveryReader(data) as recovered:
         assert (recovered.tracks, recovered.chapters, recovered.metadata) == (
             (AUDIO, SUBTITLE),
             CHAPTERS,
             {"title": "x"},
         )
-        assert [recovered.read_packets(idx) for idx in range(2)] == [_packets_of(0), _packets_of(1)]
+        assert [recovered.read_packets(idx) for idx in range(2)] == [packets_of(0), packets_of(1)]
     stream = SequentialReader(io.BytesIO(data))
     found = [stream.read_packets() for _, chunk in stream if chunk.chunk_idx == 0]
-    assert found == [_packets_of(0), _packets_of(1)]
+    assert found == [packets_of(0), packets_of(1)]
     assert (stream.tracks, stream.chapters, stream.metadata) == ((AUDIO, SUBTITLE), CHAPTERS, {"title": "x"})
 
 
@@ -161,7 +147,7 @@ def test_an_unfinished_file_has_the_packets_of_its_whole_windows() -> None:
     with NvstReader(data) as reader:
         end = reader.windows[1].offset + 30
     with NvstReader(data[:end]) as reader:
-        assert len(reader.windows) == 1 and reader.read_packets(0) == _packets_of(0)
+        assert len(reader.windows) == 1 and reader.read_packets(0) == packets_of(0)
 
 
 def test_bytes_of_tracks_are_a_part_of_their_own() -> None:
@@ -170,7 +156,7 @@ def test_bytes_of_tracks_are_a_part_of_their_own() -> None:
         assert (
             parts["tracks"]
             == bytes_of_tracks(reader)
-            > sum(len(packet.data) for idx in range(2) for packet in _packets_of(idx))
+            > sum(len(packet.data) for idx in range(2) for packet in packets_of(idx))
         )
         assert sum(parts.values()) == reader.file_bytes
 
@@ -191,8 +177,8 @@ def test_recovery_keeps_the_packets_of_a_window_that_is_gone() -> None:
         data[reader.windows[1].offset] ^= 1
     with RecoveryReader(bytes(data)) as reader:
         assert [reader.read_packets(idx) for idx in range(2)] == [
-            _packets_of(0),
-            [*_packets_of(1), *_packets_of(2)],
+            packets_of(0),
+            [*packets_of(1), *packets_of(2)],
         ]
 
 
