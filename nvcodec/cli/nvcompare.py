@@ -44,6 +44,8 @@ TITLES = ("PSNR Y", "PSNR RGB", "MS-SSIM")
 @click.option("--frames", type=FrameRange(), help="Only frames A up to B of SOURCE.")
 @click.option("--start", type=Seconds(), help="SOURCE from this time on, e.g. 12.5 or 1:02.")
 @click.option("--end", type=Seconds(), help="SOURCE up to this time.")
+@click.option("--crop", metavar="WxH[+X+Y]", help="Of the source, as it was encoded.")
+@click.option("--deinterlace", is_flag=True, help="The source, as it was encoded.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where .nvst files decode.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything, each frame's quality too, as JSON.")
@@ -57,6 +59,8 @@ def main(
     frames: tuple[int | None, int | None] | None,
     start: float | None,
     end: float | None,
+    crop: str | None,
+    deinterlace: bool,
     threads: int | None,
     device: str,
     as_json: bool,
@@ -82,7 +86,7 @@ def main(
     torch_device = prepare_device(device, threads)
     first_frame, end_frame = frames or (None, None)
     selection = Selection(first_frame or 0, end_frame, start, end)
-    reference = open_source_video(source, selection)
+    reference = open_source_video(source, selection, crop=crop, deinterlace=deinterlace)
     named = [_label_and_path(video) for video in videos]
     comparisons = []
     with frame_display(quiet) as show:

@@ -30,6 +30,8 @@ from nvcodec.cli.limits import limit_options
     metavar="VIDEO",
     help="What FILE was encoded from: for quality and frames side by side.",
 )
+@click.option("--crop", metavar="WxH[+X+Y]", help="Of the source, as it was encoded.")
+@click.option("--deinterlace", is_flag=True, help="The source, as it was encoded.")
 @click.option("--log", type=click.Path(path_type=Path), help="What nvenc --json printed: for the training's curves.")
 @click.option("--x265", "with_x265", is_flag=True, help="Also encode the source with x265 into as many bytes.")
 @click.option(
@@ -49,6 +51,8 @@ from nvcodec.cli.limits import limit_options
 def main(
     file: str,
     source: str | None,
+    crop: str | None,
+    deinterlace: bool,
     log: Path | None,
     with_x265: bool,
     output: Path | None,
@@ -75,7 +79,17 @@ def main(
     torch_device = prepare_device(device, threads)
     page = output or Path(Path(file).with_suffix(".html").name)
     with whole_file(page, overwrite=overwrite) as target, frame_display(quiet) as show:
-        content = gather(file, torch_device, source=source, log=log, with_x265=with_x265, limits=limits, progress=show)
+        content = gather(
+            file,
+            torch_device,
+            source=source,
+            crop=crop,
+            deinterlace=deinterlace,
+            log=log,
+            with_x265=with_x265,
+            limits=limits,
+            progress=show,
+        )
         target.write(render(content).encode())
     if not quiet:
         click.echo(f"{page}: {format_bytes(page.stat().st_size)}", err=True)

@@ -72,6 +72,8 @@ def gather(
     device: torch.device,
     *,
     source: str | None = None,
+    crop: str | None = None,
+    deinterlace: bool = False,
     log: Path | None = None,
     with_x265: bool = False,
     limits: Limits | None = None,
@@ -83,6 +85,7 @@ def gather(
         file: path or address of a .nvst file.
         device: where to reconstruct.
         source: the video that it was made of; None: nothing about quality.
+        crop, deinterlace: of the source, as it was encoded, see ``open_source``.
         log: what ``nvenc --json`` printed; None: nothing about training.
         with_x265: also encode the source with x265 into as many bytes; needs one.
         limits: what the file may ask for; None for the defaults.
@@ -98,7 +101,9 @@ def gather(
         summary = summarize(reader)
         sharing = tuple(window_sharing(reader, idx) for idx in range(min(len(reader.windows), MAX_WINDOW_MAPS)))
     video = NvstVideo(file, device, limits)
-    aligned = None if source is None else AlignedVideo(open_source_video(source), video)
+    aligned = None
+    if source is not None:
+        aligned = AlignedVideo(open_source_video(source, crop=crop, deinterlace=deinterlace), video)
     first_pass = _FirstPass(video, aligned, progress)
     starts = [window.first_frame for window in summary.windows]
     to_show = frames_to_show(first_pass.qualities, starts)

@@ -46,8 +46,9 @@ def compare_x265(aligned: AlignedVideo, interval: int, progress: FrameCallback) 
     first, last = aligned.pairs[0][0], aligned.pairs[-1][0]
     if facts.num_bytes is None or last - first + 1 != len(aligned.pairs) or len(aligned.pairs) != len(facts.times):
         raise ConfigError("can be compared only with a file of known size that has consecutive frames", "x265")
-    before = aligned.source.selection.first_frame
-    whole = open_source_video(aligned.source.path, Selection(before + first, before + last + 1))
+    whole, before = aligned.source, aligned.source.selection.first_frame
+    part = Selection(before + first, before + last + 1)
+    whole = open_source_video(whole.path, part, crop=whole.crop, deinterlace=whole.deinterlace)
     source = whole.scaled(facts.format.width, facts.format.height) if aligned.is_source_scaled else whole
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "x265.hevc"

@@ -61,6 +61,7 @@ class SourceVideo:
     Attributes:
         path: see ``open_source``.
         selection: frames wanted.
+        crop, deinterlace: as it was encoded, see ``open_source``.
         scale: size to scale to, as "WxH"; None: its own.
         facts: of the frames that are wanted, in that size.
         average_rate: frames per second.
@@ -68,50 +69,57 @@ class SourceVideo:
 
     path: str
     selection: Selection
+    crop: str | None
+    deinterlace: bool
     scale: str | None
     facts: VideoFacts
     average_rate: Fraction
 
     def frames(self) -> Iterator[Frame]:
         """All selected frames."""
-        with _open(self.path, self.selection, self.scale) as source:
+        with _open(self.path, self.selection, self.crop, self.deinterlace, self.scale) as source:
             yield from source
 
     def scaled(self, width: int, height: int) -> SourceVideo:
         """The same frames in another size, scaled as ``nvenc --scale`` does."""
         scale = f"{width}x{height}"
-        with _open(self.path, self.selection, scale) as source:
+        with _open(self.path, self.selection, self.crop, self.deinterlace, scale) as source:
             return replace(self, scale=scale, facts=replace(self.facts, format=source.format))
 
 
-def open_source_video(path: str, selection: Selection | None = None) -> SourceVideo:
+def open_source_video(
+    path: str, selection: Selection | None = None, *, crop: str | None = None, deinterlace: bool = False
+) -> SourceVideo:
     """Read a video once, for its times.
 
     Args:
         path: see ``open_source``.
         selection: frames wanted; None for all.
+        crop, deinterlace: as it was encoded, see ``open_source``.
 
     Raises:
         InputError: it cannot be read, or no frame is selected.
         ConfigError: a range that means nothing.
     """
     selection = selection or Selection()
-    with _open(path, selection, None) as source:
+    with _open(path, selection, crop, deinterlace, None) as source:
         times, end = [], 0
         for frame in source:
             times.append(float(frame.pts * source.time_base))
             end = frame.pts + frame.duration
         duration = float(end * source.time_base) - times[0]
         facts = VideoFacts(path, source.format, tuple(times), duration, video_bytes(path))
-        return SourceVideo(path, selection, None, facts, source.average_rate)
+        return SourceVideo(path, selection, crop, deinterlace, None, facts, source.average_rate)
 
 
-def _open(path: str, selection: Selection, scale: str | None) -> VideoSource:
+def _open(path: str, selection: Selection, crop: str | None, deinterlace: bool, scale: str | None) -> VideoSource:
     return open_source(
         path,
         frames=(selection.first_frame, selection.end_frame),
         start_s=selection.start_s,
         end_s=selection.end_s,
+        crop=crop,
+        deinterlace=deinterlace,
         scale=scale,
     )
 

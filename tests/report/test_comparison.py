@@ -107,3 +107,13 @@ def test_gray_is_compared(tmp_path: Path) -> None:
     ]
     other = encodes.write_y4m(tmp_path / "shifted.y4m", shifted, gray)
     assert compared(clip, other).psnr_y == pytest.approx(48.13, abs=0.01)
+
+
+def test_a_source_is_cropped_as_it_was_encoded(tmp_path: Path) -> None:
+    source = clips.write_clip(tmp_path / "in.mkv", num_frames=6)
+    with open_source(source, crop="32x24+8+6") as part:
+        result = encodes.tiny_encode(part, tmp_path / "a.nvst")
+    cropped = open_source_video(str(source), crop="32x24+8+6")
+    found = compare(cropped, open_compared(tmp_path / "a.nvst", encodes.CPU))
+    assert not found.is_source_scaled
+    assert found.psnr_y == pytest.approx(result.psnr_y)
