@@ -166,8 +166,10 @@ def done_fraction(state: EncodeProgress) -> float:
 
 def plan_line(state: EncodeProgress) -> str:
     """A window before it trains, with the estimated time for all that is left, and the memory that it takes at most."""
+    begun = f", {state.window_fraction:.0%} of them done by an earlier encode" if state.window_fraction else ""
     return (
-        f"{window_text(state)}, {format_count(state.num_parameters)} parameters each, {state.num_epochs} epochs; "
+        f"{window_text(state)}, {format_count(state.num_parameters)} parameters each, "
+        f"{state.num_epochs} epochs{begun}; "
         f"estimated time left {format_duration(state.seconds_left)}{memory_text(state)}"
     )
 

@@ -107,9 +107,24 @@ INTERRUPTED = 130
 @click.option("--no-audio", is_flag=True, help="Leave audio out.")
 @click.option("--no-subtitles", is_flag=True, help="Leave subtitles out.")
 @click.option("--recon", type=click.Path(path_type=Path), metavar="FILE", help="Also write the decoded video here.")
-@click.option("--seed", type=click.IntRange(min=0), default=EncoderConfig.seed, help="Same seed, same file.")
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=EncoderConfig.seed, help="Same seed, same file, with as many threads."
+)
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads for each window.  [default: all cores]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train.")
+@click.option("--deterministic", is_flag=True, help="Same seed, same file also on a GPU, if more slowly.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Windows that are encoded at once, each by a process on a share of the cores (--threads: on so many), "
+    "or on a GPU of its own.  [default: 1; with --cluster as many as fit]",
+)
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Encode windows on the machines of a Ray cluster, ray://host:port or auto, each on --threads (default 1) CPUs "
+    "or on a GPU.",
+)
 @click.option(
     "--max-memory",
     type=Quantity(is_bytes=True),
@@ -118,7 +133,9 @@ INTERRUPTED = 130
 )
 @click.option("--faststart", is_flag=True, help="Put a copy of the index in front, for reading over a network.")
 @click.option("--strict", is_flag=True, help="Refuse damaged input instead of encoding what is sound.")
-@click.option("--resume", is_flag=True, help="Go on from what an earlier encode left of the output, if anything.")
+@click.option(
+    "--resume", is_flag=True, help="Go on from what an earlier encode left of the output, also within a window."
+)
 @click.option("-y", "--overwrite", is_flag=True, help="Replace an existing output.")
 @click.option("--json", "as_json", is_flag=True, help="Progress and result as JSON lines on standard output.")
 @click.option("-v", "--verbose", count=True, help="Tell more.")
@@ -156,6 +173,9 @@ def main(
     seed: int,
     threads: int | None,
     device: str,
+    deterministic: bool,
+    workers: int | None,
+    cluster: str | None,
     max_memory: int,
     faststart: bool,
     strict: bool,
@@ -197,6 +217,7 @@ def main(
         seed=seed,
         threads=threads,
         device=device,
+        deterministic=deterministic,
         max_memory_bytes=max_memory,
     )
     config.validate()
@@ -233,6 +254,8 @@ def main(
                 resume=resume,
                 recon=recon,
                 faststart=faststart,
+                workers=workers,
+                cluster=cluster,
                 processes=processes,
             )
             display.finish(result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import sys
 from collections.abc import Iterator
@@ -36,8 +37,13 @@ def resolve_device(name: str) -> torch.device:
         raise DeviceError(f"unknown device {name!r}; use auto, cpu or cuda", "device") from error
 
 
-def prepare_device(name: str, threads: int | None) -> torch.device:
+def prepare_device(name: str, threads: int | None, *, deterministic: bool = False) -> torch.device:
     """What :func:`resolve_device` returns, with so many CPU threads from now on; None: PyTorch's choice.
+
+    Args:
+        name: of the device.
+        threads: of the CPU.
+        deterministic: from now on a GPU computes the same every time, if more slowly; a CPU does in any case.
 
     Raises:
         DeviceError: as there.
@@ -45,6 +51,10 @@ def prepare_device(name: str, threads: int | None) -> torch.device:
     device = resolve_device(name)
     if threads is not None:
         torch.set_num_threads(threads)
+    if deterministic and device.type == "cuda":
+        # Without this cuBLAS shares its memory between streams as it comes. It is read when CUDA begins.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
     return device
 
 

@@ -47,6 +47,7 @@ class EncoderConfig:
         seed: of everything random.
         threads: CPU threads; None: PyTorch's choice.
         device: ``auto``, ``cpu`` or ``cuda``.
+        deterministic: a GPU computes the same every time, if more slowly; a CPU does in any case.
         max_memory_bytes: bound on the source frames held at once; it bounds the length of a window.
     """
 
@@ -70,6 +71,7 @@ class EncoderConfig:
     seed: int = 0
     threads: int | None = None
     device: str = "auto"
+    deterministic: bool = False
     max_memory_bytes: int = DEFAULT_MAX_MEMORY_BYTES
 
     def validate(self) -> None:

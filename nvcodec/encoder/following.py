@@ -39,7 +39,7 @@ def train_along(source: str | Path | VideoSource, config: EncoderConfig, process
         DeviceError: the device is missing or its memory is too small.
     """
     config.validate()
-    device = prepare_device(config.device, config.threads)
+    device = prepare_device(config.device, config.threads, deterministic=config.deterministic)
     with ExitStack() as stack:
         video = source if isinstance(source, VideoSource) else stack.enter_context(open_source(source))
         if config.max_time_s is not None:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from nvcodec.bitstream.whole_file import writing_reported as writing_reported
+from nvcodec.encoder.state_file import StateFiles
 from nvcodec.errors import OutputError
 
 if sys.platform != "win32":
@@ -26,6 +27,10 @@ class PartialFile:
 
     Bytes that are whole are never cut or replaced by fewer, so that a kill between any two calls loses none of them.
 
+    Attributes:
+        path, partial_path: the final name, and the one while it is written.
+        states: of windows that are being trained. They stay where the file is not kept.
+
     Args:
         path: the final name.
         overwrite: replace what already has that name, or the temporary one.
@@ -38,6 +43,8 @@ class PartialFile:
     def __init__(self, path: Path, *, overwrite: bool = False, resume: bool = False) -> None:
         self.path = path
         self.partial_path = path.with_name(path.name + ".part")
+        self.states = StateFiles(self.partial_path)
+        self._resume = resume
         self._is_kept = False
         self._whole_bytes: int | None = None  # None until something is written
         for name in (self.path, self.partial_path):
@@ -57,6 +64,8 @@ class PartialFile:
 
     def begin(self) -> None:
         """Begin an empty file."""
+        if not self._resume:
+            self.states.remove_all()
         with writing_reported(self.path):
             self._cut(0)
 
@@ -94,6 +103,7 @@ class PartialFile:
         with writing_reported(self.path):
             os.replace(self.partial_path, self.path)
         self._is_kept = True
+        self.states.remove_all()
         _sync_folder(self.path.parent)
 
     def __enter__(self) -> Self:
@@ -115,9 +125,10 @@ class PartialFile:
         """Called with the lock, so that no other encode can be about to give a file its name."""
         if self.path.exists():
             raise OutputError("already exists; --resume continues it, -y replaces it", str(self.path))
-        if os.fstat(self._descriptor).st_size:
+        left = [self.partial_path] if os.fstat(self._descriptor).st_size else self.states.existing()
+        if left:
             reason = "is left of an encode that was broken off; --resume continues it, -y begins anew"
-            raise OutputError(reason, str(self.partial_path))
+            raise OutputError(reason, str(left[0]))
 
     def _cut(self, num_bytes: int) -> None:
         self.file.truncate(num_bytes)
@@ -149,6 +160,25 @@ class PartialFile:
         with contextlib.suppress(OSError):
             self.file.close()
         os.close(self._descriptor)
+
+
+def require_different_files(source: str, target: str | Path, recon: str | Path | None) -> None:
+    """Check that no output replaces the source or the other output.
+
+    Raises:
+        OutputError: two of them are one file.
+    """
+    for output, others in ((target, (source,)), (recon, (source, target))):
+        for other in others:
+            if output is not None and _is_same_file(Path(output), Path(other)):
+                raise OutputError("would replace " + ("the source" if other is source else "the output"), str(output))
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other) if one.exists() and other.exists() else one.absolute() == other.absolute()
+    except (OSError, ValueError):
+        return False
 
 
 def _open_locked(path: Path) -> BufferedRandom:
@@ -187,22 +217,3 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def require_different_files(source: str, target: str | Path, recon: str | Path | None) -> None:
-    """Check that no output replaces the source or the other output.
-
-    Raises:
-        OutputError: two of them are one file.
-    """
-    for output, others in ((target, (source,)), (recon, (source, target))):
-        for other in others:
-            if output is not None and _is_same_file(Path(output), Path(other)):
-                raise OutputError("would replace " + ("the source" if other is source else "the output"), str(output))
-
-
-def _is_same_file(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other) if one.exists() and other.exists() else one.absolute() == other.absolute()
-    except (OSError, ValueError):
-        return False

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -16,11 +16,12 @@ from nvcodec.bitstream.front_index import add_front_index, write_without_indexes
 from nvcodec.bitstream.parts import bytes_of_tracks
 from nvcodec.decoder.device import describe_device, memory_errors_reported, prepare_device
 from nvcodec.encoder.config import AUTOMATIC, EncoderConfig
+from nvcodec.encoder.execution import choose_executor
+from nvcodec.encoder.executors import Executor, ThisProcess
 from nvcodec.encoder.following import NOTHING_TO_DO, say_preset
-from nvcodec.encoder.memory import PeakMemory, peak_memory, window_plan, windows_ahead
+from nvcodec.encoder.memory import window_plan, windows_ahead
 from nvcodec.encoder.metadata import file_metadata
 from nvcodec.encoder.output import PartialFile, require_different_files, writing_reported
-from nvcodec.encoder.pilot import with_guessed_bpp
 from nvcodec.encoder.progress import EncodeProgress, EncodeResult, Stage, WindowReport
 from nvcodec.encoder.resume import (
     Leftover,
@@ -34,18 +35,11 @@ from nvcodec.encoder.targets import Targets
 from nvcodec.encoder.time_budget import TimeBudget, suitable_preset
 from nvcodec.encoder.time_left import TimeLeft
 from nvcodec.encoder.verification import measure_window, report_window, require_written
-from nvcodec.encoder.window_encoding import (
-    WindowFrames,
-    WindowJob,
-    choose_mask,
-    prepare_window,
-    quantize_window,
-)
-from nvcodec.encoder.window_training import epoch_seconds, num_epochs, train
+from nvcodec.encoder.window_encoding import WindowFrames
+from nvcodec.encoder.window_task import CodedWindow, WindowTask
 from nvcodec.errors import ConfigError
 from nvcodec.sharing.windows import Window
 from nvcodec.training.chunk_frames import ChunkFrames
-from nvcodec.training.fit import FitProgress
 from nvcodec.training.processes import ALONE, Processes
 from nvcodec.video.sink import FrameSink, open_sink
 from nvcodec.video.source import VideoSource, open_source
@@ -65,17 +59,19 @@ def encode(
     resume: bool = False,
     recon: str | Path | None = None,
     faststart: bool = False,
+    workers: int | None = None,
+    cluster: str | None = None,
     processes: Processes = ALONE,
 ) -> EncodeResult:
     """Encode a video into a .nvst file; audio, subtitles, chapters and text of the source are copied.
 
-    Windows are encoded one after the other; memory is bounded by the window. Every window is brought to the disk and
-    decoded again from the file before the next begins. Until the file is closed it has ``.part`` added to its name; if
-    the encode fails or is broken off (``KeyboardInterrupt``) after whole windows, those are kept under the file's own
-    name, as an unfinished file. A process that is killed leaves the ``.part``. Both can be resumed: on the same device
-    with as many threads, the file ends up with the bytes of an encode that nothing disturbed, if epochs decide.
-    Windows are taken over as
-    they are, also one whose training ``should_stop`` ended.
+    Windows are encoded one after the other, or ``workers`` of them at once; memory is bounded by the window. Every
+    window is brought to the disk in its turn and decoded again from the file. Until the file is closed it has ``.part``
+    added to its name; if the encode fails or is broken off (``KeyboardInterrupt``) after whole windows, those are kept
+    under the file's own name, as an unfinished file. A process that is killed leaves the ``.part``. Every few minutes
+    the training state of each window at work is put beside it, in ``.part.<window>.state``. All this can be resumed:
+    on the same device with as many threads, the file ends up with the bytes of an encode that nothing disturbed, if
+    epochs decide. Windows are taken over as they are, also one whose training ``should_stop`` ended.
 
     Args:
         source: path of the video (see ``open_source``), or an opened source.
@@ -85,14 +81,20 @@ def encode(
         should_stop: asked after every iteration; once true, training ends, the window at work is written and the file
             closed, valid but not complete.
         overwrite: replace an existing target, or what a killed encode left of it.
-        resume: go on behind the whole windows of an existing target, or of what a killed encode left of it; they are
-            decoded, measured and told as ``Stage.TAKEN_OVER``. Where nothing is there the encode begins; where the
-            target is complete nothing is done.
+        resume: go on behind the whole windows of an existing target, or of what a killed encode left of it, and within
+            windows whose training states are there. Whole windows are decoded, measured and told as
+            ``Stage.TAKEN_OVER``. Where nothing is there the encode begins; with a complete target nothing is done.
         recon: also write the decoded frames to this video, those of windows taken over included; not if nothing is
             done. With ``resume`` an existing one is replaced.
         faststart: put a copy of the index in front, once the file is closed; if that fails the file is kept without it.
             A file to resume that has one gets one in any case.
-        processes: that train together, of which this is the first; the others call :func:`train_along`.
+        workers: processes that encode a window each at the same time, on a share of the cores, or on a GPU of its own.
+            Each takes memory of its own; this one holds the frames of up to twice as many windows. The file has the
+            bytes that one worker with as many threads comes to. A script that asks for several needs the guard of
+            ``multiprocessing``, ``if __name__ == "__main__"``.
+        cluster: address of a Ray cluster whose machines encode a window each instead, at most ``workers`` of them, with
+            one thread unless the settings say more. A window whose machine is lost is encoded by another.
+        processes: that train each window together, of which this is the first; the others call :func:`train_along`.
 
     Returns:
         What the file holds, with its measured quality.
@@ -110,8 +112,12 @@ def encode(
         )
     config = config or EncoderConfig()
     config.validate()
-    device = prepare_device(config.device, config.threads)
     with ExitStack() as stack:
+        executor, config = choose_executor(config, workers, cluster, processes)
+        stack.enter_context(executor)
+        # The machine that begins an encode on a cluster may be one without a GPU.
+        device_name = "auto" if cluster is not None and config.device == "cuda" else config.device
+        device = prepare_device(device_name, config.threads, deterministic=config.deterministic)
         video = source if isinstance(source, VideoSource) else stack.enter_context(open_source(source))
         require_different_files(video.name, target, recon)
         output = stack.enter_context(PartialFile(Path(target), overwrite=overwrite, resume=resume))
@@ -121,7 +127,9 @@ def encode(
             if config.preset == AUTOMATIC:
                 begun = begun_preset(output) if resume else None
                 plan = window_plan(config, video)
-                config = replace(config, preset=begun or suitable_preset(config, video, plan, device, processes))
+                at_once = executor.num_at_once
+                suitable = begun or suitable_preset(config, video, plan, device, processes, at_once)
+                config = replace(config, preset=suitable)
             say_preset(config, processes, device)
         header = StreamHeader(video.format, video.time_base, video.num_frames or 0)
         leftover = find_leftover(output, header, video.extras.tracks, config) if resume else None
@@ -137,7 +145,7 @@ def encode(
             stack.enter_context(sink)
         targets = Targets.of(config, video)
         session = _EncodeSession(
-            video, header, output, config, targets, budget, device, processes, sink, progress, should_stop
+            video, header, output, config, targets, budget, device, executor, processes, sink, progress, should_stop
         )
         result = session.run(leftover)
         if sink is not None:
@@ -162,6 +170,7 @@ class _EncodeSession:
         targets: Targets,
         budget: TimeBudget | None,
         device: torch.device,
+        executor: Executor,
         processes: Processes,
         sink: FrameSink | None,
         progress: ProgressCallback | None,
@@ -174,14 +183,20 @@ class _EncodeSession:
         self._targets = targets
         self._budget = budget
         self._device = device
+        # Frames that go to other processes begin where those can take them.
+        self._frames_device = device if isinstance(executor, ThisProcess) else torch.device("cpu")
+        self._executor = executor
         self._processes = processes
         self._sink = sink
         self._progress = progress or (lambda progress: None)
-        self._should_stop = should_stop or (lambda: False)
+        self._wants_stop = should_stop or (lambda: False)
         self._start = time.monotonic()
         self._time_left = TimeLeft(config.resolved_preset().recipe, video.about_frames)
         self._reports: list[WindowReport] = []
+        self._warnings: list[str] = []
+        self._packets: dict[int, list[Packet]] = {}
         self._frames_coded = 0
+        self._has_ended = False
 
     def run(self, leftover: Leftover | None) -> EncodeResult:
         """Take over what is left of an earlier encode, encode the windows behind it until the stop, close the file."""
@@ -195,7 +210,8 @@ class _EncodeSession:
         with NvstReader(self._output.path) as reader:
             sizes = reader.file_bytes, bytes_of_tracks(reader)
         seconds = time.monotonic() - self._start
-        warnings = self._video.warnings + (self._budget.warnings() if self._budget is not None else [])
+        of_budget = [] if self._budget is None else self._budget.warnings()
+        warnings = [*self._video.warnings, *self._warnings, *of_budget]
         video_format, device = self._header.format, describe_device(self._device)
         result = EncodeResult.of(self._reports, video_format, is_complete, *sizes, seconds, device, warnings)
         missed = self._targets.warnings(result.bpp, result.psnr_y) if is_complete else []
@@ -246,71 +262,52 @@ class _EncodeSession:
         Returns:
             Whether all frames of the source are coded.
         """
-        while self._processes.first_says(not (self._reports and self._should_stop()), self._device):
-            if not self._encode_window(writer, windows):
-                return True
-        # Whether this was the last window is known only by asking for another.
-        return self._video.num_frames == self._frames_coded
+        for task, coded in self._executor(self._tasks(windows), self):
+            with memory_errors_reported(f"window {task.window_idx}"):
+                self._write(writer, task, coded)
+            # So that the next window's frames are not a third time in memory.
+            del task, coded
+        # Whether the last window was the last of the video is known only by asking for another.
+        return self._has_ended or self._video.num_frames == self._frames_coded
 
-    def _next_job(self, windows: Iterator[Window]) -> tuple[WindowJob, list[Packet]] | None:
-        """The next window, ready to be trained, with its packets, if there is one; only the job holds its frames."""
-        window = next(windows, None)
-        if window is None:
-            return None
-        frames, packets = WindowFrames.of(window, self._header.format, self._device), window.packets
-        del window
-        settings = self._targets.of_window(self._frames_coded, sum(frames.chunk_lengths))
-        place = (len(self._reports), self._frames_coded, self._header)
-        settings = with_guessed_bpp(frames, *place, settings, self._device, self._processes)
-        return prepare_window(frames, *place, settings, self._device), packets
+    def _tasks(self, windows: Iterator[Window]) -> Iterator[WindowTask]:
+        """The windows that are not coded yet; none any more after the stop."""
+        first_frame = self._frames_coded
+        for window_idx in itertools.count(len(self._reports)):
+            if not self._processes.first_says(not (window_idx and self.should_stop()), self._device):
+                return
+            with memory_errors_reported(f"window {window_idx}"):
+                window = next(windows, None)
+                if window is None:
+                    self._has_ended = True
+                    return
+                frames = WindowFrames.of(window, self._header.format, self._frames_device)
+                self._packets[window_idx] = window.packets
+            num_frames, budget_s = len(window.frames), None
+            if self._budget is not None:
+                budget_s = self._budget.window_seconds(num_frames, first_frame, self._executor.num_at_once)
+            state = self._output.states.read(window_idx) if self._processes.count == 1 else None
+            settings = self._targets.of_window(first_frame, num_frames)
+            task = WindowTask(window_idx, first_frame, frames, self._header, self._config, settings, budget_s, state)
+            first_frame += num_frames
+            del window, frames, state
+            yield task
+            del task
 
-    def _encode_window(self, writer: NvstWriter, windows: Iterator[Window]) -> bool:
-        """Encode the next window; false if there is none."""
-        with memory_errors_reported(f"window {len(self._reports)}"):
-            following = self._next_job(windows)
-            if following is not None:
-                self._encode_job(writer, *following)
-        return following is not None
-
-    def _encode_job(self, writer: NvstWriter, job: WindowJob, packets: list[Packet]) -> None:
-        epoch_s = epoch_seconds(job, self._config, self._processes)
-        budget_s = self._budget_of(job, epoch_s)
-        epochs = num_epochs(job, self._config) if budget_s is None else max(1, round(budget_s / epoch_s))
-        self._time_left.begin_window(job.chunk_lengths, job.spec.macs_per_frame)
-        seconds_left = self._seconds_left(0.0, epochs * epoch_s)
-        self._tell(job, Stage.PLAN, num_epochs=epochs, seconds_left=seconds_left, memory=self._memory_of(job))
-        self._tell(job, Stage.MASK, num_epochs=epochs, seconds_left=seconds_left)
-        choose_mask(job, self._config, self._processes)
-        train(
-            job,
-            self._config,
-            self._header,
-            self._processes,
-            lambda state: self._tell_training(job, state),
-            self._should_stop,
-            self._budget_of(job, epoch_s),
-        )
-        content, chunks = quantize_window(job, self._config)
+    def _write(self, writer: NvstWriter, task: WindowTask, coded: CodedWindow) -> None:
+        """Bring a window to the disk, read it again and measure it."""
         with writing_reported(self._output.path):
+            packets = self._packets.pop(task.window_idx)
             writer.write_packets(packets)
-            writer.write_window(content, chunks)
+            writer.write_window(coded.content, coded.chunks)
         self._output.sync()
         with NvstReader(self._output.partial_path, index=writer.index) as reader:
-            require_written(reader, content, chunks, packets)
-            report = measure_window(reader, job.window_idx, job.chunks, self._device, self._sink)
+            require_written(reader, coded.content, coded.chunks, packets)
+            chunks = task.frames.to(self._device).chunks
+            report = measure_window(reader, task.window_idx, chunks, self._device, self._sink)
         self._output.mark_whole(writer.num_bytes)
+        self._output.states.remove(task.window_idx)
         self._add(report, Stage.WRITTEN, writer.num_bytes)
-
-    def _budget_of(self, job: WindowJob, epoch_s: float) -> float | None:
-        """Seconds that a window may be trained from now on; None: as long as its epochs take."""
-        if self._budget is None:
-            return None
-        return self._budget.training_seconds(sum(job.chunk_lengths), self._frames_coded, epoch_s)
-
-    def _memory_of(self, job: WindowJob) -> PeakMemory:
-        batch_size = self._config.resolved_preset().recipe.batch_size
-        num_shared = int(job.model.mask.sum())
-        return peak_memory(job.spec, job.chunk_lengths, self._header.format, batch_size, num_shared)
 
     def _add(self, report: WindowReport, stage: Stage, num_bytes: int) -> None:
         """Count a window that stands in the file, which it ends at byte ``num_bytes``, and tell of it."""
@@ -320,57 +317,64 @@ class _EncodeSession:
             self._time_left.end_window()
         else:
             self._time_left.take_over(report.chunk_lengths)
-        self._progress(
-            EncodeProgress(
-                stage=stage,
-                window_idx=report.window_idx,
-                first_frame=report.first_frame,
-                num_frames=report.num_frames,
-                num_chunks=len(report.chunk_lengths),
-                num_parameters=report.num_parameters,
-                psnr=report.psnr_rgb or 0.0,
-                bytes_written=num_bytes,
-                frames_coded=self._frames_coded,
-                frames_expected=self._video.num_frames,
-                seconds_left=self._seconds_left(0.0, 0.0),
-            )
+        state = EncodeProgress(
+            stage=stage,
+            window_idx=report.window_idx,
+            first_frame=report.first_frame,
+            num_frames=report.num_frames,
+            num_chunks=len(report.chunk_lengths),
+            num_parameters=report.num_parameters,
+            psnr=report.psnr_rgb or 0.0,
+            bytes_written=num_bytes,
+            frames_coded=self._frames_coded,
+            frames_expected=self._video.num_frames,
         )
+        self._progress(replace(state, seconds_left=self._seconds_left(state)))
 
-    def _tell_training(self, job: WindowJob, state: FitProgress) -> None:
-        self._tell(
-            job,
-            Stage.TRAIN,
-            epoch=state.epoch,
-            num_epochs=state.num_epochs,
-            iteration=state.iteration,
-            window_fraction=state.fraction,
-            psnr=state.psnr,
-            bpp=state.bpp,
-            seconds_left=self._seconds_left(state.fraction, state.seconds_left),
-        )
-
-    def _seconds_left(self, fraction: float, training_seconds: float) -> float:
-        """What the rest takes; a window's training, of which ``fraction`` is done, says that it takes so long still."""
-        if self._budget is not None:
-            return self._budget.seconds_left
-        return self._time_left.seconds(fraction, training_seconds)
-
-    def _tell(self, job: WindowJob, stage: Stage, **details: Any) -> None:
-        """Tell of a window at work; ``details`` are the other fields."""
+    def told(self, state: EncodeProgress) -> None:
+        """Tell of a window at work, and of the file."""
+        if state.stage is Stage.PLAN:
+            longer = state.num_frames % state.num_chunks
+            lengths = [state.num_frames // state.num_chunks + (idx < longer) for idx in range(state.num_chunks)]
+            self._time_left.begin_window(lengths, state.macs_per_frame)
         self._progress(
-            EncodeProgress(
-                stage=stage,
-                window_idx=job.window_idx,
-                first_frame=job.first_frame,
-                num_frames=sum(job.chunk_lengths),
-                num_chunks=len(job.chunks),
-                num_parameters=job.spec.num_parameters,
+            replace(
+                state,
                 bytes_written=self._output.file.tell(),
                 frames_coded=self._frames_coded,
                 frames_expected=self._video.num_frames,
-                **details,
+                seconds_left=self._seconds_left(state),
             )
         )
+
+    def state_made(self, window_idx: int, state: bytes) -> None:
+        """Keep the training state of a window; if the disk refuses it, the encode goes on all the same."""
+        try:
+            self._output.states.write(window_idx, state)
+        except OSError as error:
+            self.warned(f"the training state of window {window_idx} could not be kept: {error.strerror or error}")
+
+    def warned(self, reason: str) -> None:
+        """Keep a warning for the end, once."""
+        if reason not in self._warnings:
+            self._warnings.append(reason)
+
+    def should_stop(self) -> bool:
+        """Whether the user wants the encode to end."""
+        return self._wants_stop()
+
+    def _seconds_left(self, state: EncodeProgress) -> float:
+        """What the rest of the video takes, where a window at work says what that takes."""
+        if self._budget is not None:
+            return self._budget.seconds_left
+        expected, num_at_once = self._video.about_frames, self._executor.num_at_once
+        if num_at_once == 1:
+            return self._time_left.seconds(state.window_fraction, state.seconds_left)
+        if expected is None or state.window_fraction >= 1:
+            return state.seconds_left
+        whole_window = state.seconds_left / (1 - state.window_fraction)
+        later_frames = max(0, expected - state.first_frame - state.num_frames)
+        return state.seconds_left + whole_window * later_frames / state.num_frames / num_at_once
 
 
 def _nothing_done(path: Path, device: torch.device) -> EncodeResult:

@@ -37,14 +37,15 @@ class EncodeProgress:
         num_parameters: S, parameters of each of its networks.
         epoch, num_epochs: of its training.
         iteration: iterations of its training that are done.
-        window_fraction: fraction of its training that is done, 0..1.
+        window_fraction: fraction of its training that is done, 0..1; at its plan, by an earlier encode.
         psnr: RGB PSNR of the training so far in dB; of the decoded frames once written or taken over. 0 while unknown.
         bytes_written: bytes in the file so far; up to the end of a window that is taken over.
         frames_coded: frames in the file so far.
         frames_expected: frames of the source; None if it does not tell.
         seconds_left: estimate for the rest of the video, of this window where the source does not tell its length.
         bpp: estimate of the window's bits per pixel while its training quantises; None before and after.
-        memory: about how much memory the encode takes at most, where a window was planned; else None.
+        memory: about how much memory the process that encodes it takes at most, where a window was planned; else None.
+        macs_per_frame: multiply-accumulates of its network for a frame, while it is at work.
     """
 
     stage: Stage
@@ -63,6 +64,7 @@ class EncodeProgress:
     seconds_left: float = 0.0
     bpp: float | None = None
     memory: PeakMemory | None = None
+    macs_per_frame: int = 0
     iteration: int = 0
 
 

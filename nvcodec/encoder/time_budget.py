@@ -49,15 +49,16 @@ class TimeBudget:
         self._num_frames = num_frames
         self._start = time.monotonic()
 
-    def training_seconds(self, num_frames: int, num_coded: int, epoch_seconds: float) -> float:
-        """What the training of a window may take.
+    def window_seconds(self, num_frames: int, num_before: int, num_at_once: int = 1) -> float:
+        """What the encode of a window that begins now may take.
 
         Args:
             num_frames: of the window.
-            num_coded: frames before it.
-            epoch_seconds: about as much as an epoch takes is left for writing, reading back and measuring the window.
+            num_before: frames before it.
+            num_at_once: windows that are encoded at the same time.
         """
-        return self.seconds_left * num_frames / max(self._num_frames - num_coded, num_frames) - epoch_seconds
+        share = num_at_once * num_frames / max(self._num_frames - num_before, num_frames)
+        return self.seconds_left * min(share, 1.0)
 
     @property
     def seconds_left(self) -> float:
@@ -76,20 +77,25 @@ class TimeBudget:
 
 
 def suitable_preset(
-    config: EncoderConfig, video: VideoSource, plan: WindowPlan, device: torch.device, processes: Processes = ALONE
+    config: EncoderConfig,
+    video: VideoSource,
+    plan: WindowPlan,
+    device: torch.device,
+    processes: Processes = ALONE,
+    num_at_once: int = 1,
 ) -> str:
     """The preset of most effort that the time is enough for; the one of least effort if it is enough for none.
 
-    Each is measured on a batch of noise until one takes too long.
+    So many windows are encoded at once. Each preset is measured on a batch of noise until one takes too long.
     """
     assert config.max_time_s is not None
     about_frames = max(1, video.about_frames or 0)
     num_frames = min(about_frames, plan.capacity)
-    num_windows = about_frames / num_frames
+    num_rounds = max(1.0, about_frames / num_frames / num_at_once)
     chunks = _noise(video.format, split_evenly(num_frames, plan), device)
     best = BY_EFFORT[0]
     for name in BY_EFFORT[1:]:
-        seconds = num_windows * _training_seconds(replace(config, preset=name), video.format, chunks, device, processes)
+        seconds = num_rounds * _training_seconds(replace(config, preset=name), video.format, chunks, device, processes)
         if ENOUGH * seconds > config.max_time_s:
             break
         best = name

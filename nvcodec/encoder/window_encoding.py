@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Self
 
@@ -69,6 +69,10 @@ class WindowFrames:
     def chunk_lengths(self) -> tuple[int, ...]:
         """Frames of each chunk."""
         return tuple(len(chunk) for chunk in self.chunks)
+
+    def to(self, device: torch.device) -> Self:
+        """The same on a device."""
+        return replace(self, chunks=tuple(chunk.to(device) for chunk in self.chunks))
 
 
 @dataclass(frozen=True)

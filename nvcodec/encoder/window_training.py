@@ -23,6 +23,7 @@ from nvcodec.training.fit import FitProgress, fit, seconds_per_epoch
 from nvcodec.training.processes import Processes
 from nvcodec.training.quality import luma_psnr
 from nvcodec.training.rate_term import DB_PER_LOG_BITS
+from nvcodec.training.state import TrainingState
 from nvcodec.training.steering import RateGoal
 
 # A training that misses its aim by more goes on, a few times, for a part of its iterations, but not too few, as if it
@@ -77,11 +78,13 @@ def train(
     on_progress: Callable[[FitProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
     seconds: float | None = None,
+    resumed: TrainingState | None = None,
+    offer_state: Callable[[Callable[[], TrainingState]], None] = lambda make_state: None,
 ) -> None:
     """Train the window's networks by partial joint training (paper, section 3.2).
 
     It lasts so many ``seconds``, or the preset's epochs and somewhat longer where that misses the bits or the quality
-    that the user asks for.
+    that the user asks for. Of what comes after the epochs no states are offered: it is short.
 
     Raises:
         ConfigError: those are out of reach.
@@ -89,7 +92,12 @@ def train(
     recipe = config.resolved_preset().recipe
     goal = None if recipe.rate is None else rate_goal(job, config, stream)
 
-    def train_for(course: Course | None, goal: RateGoal | None) -> float | None:
+    def train_for(
+        course: Course | None,
+        goal: RateGoal | None,
+        resumed: TrainingState | None = None,
+        offer_state: Callable[[Callable[[], TrainingState]], None] = lambda make_state: None,
+    ) -> float | None:
         return fit(
             job.model,
             job.chunks,
@@ -98,11 +106,14 @@ def train(
             goal=goal,
             course=course,
             processes=processes,
+            resumed=resumed,
             on_progress=on_progress,
+            offer_state=offer_state,
             should_stop=should_stop,
         )
 
-    lmbda = train_for(None if seconds is None else TimeCourse(seconds), goal)
+    begun = 0.0 if resumed is None else resumed.fraction
+    lmbda = train_for(None if seconds is None else TimeCourse(seconds, begun), goal, resumed, offer_state)
     if goal is None or lmbda is None or goal.lmbda is not None or job.config.bpp is None:
         return
     if seconds is None:

@@ -71,13 +71,16 @@ class Texture:
         Between the positions of the base grid motion is interpolated bilinearly, between those of the texture the
         texture bicubically; beyond its edges it goes on as it is there.
         """
-        return functional.grid_sample(
-            samples.expand(len(motion), -1, -1, -1),
-            self._places(motion),
+        # On a GPU the gradient of this is summed up in no fixed order.
+        where = "cpu" if torch.are_deterministic_algorithms_enabled() else samples.device
+        moved = functional.grid_sample(
+            samples.expand(len(motion), -1, -1, -1).to(where),
+            self._places(motion).to(where),
             mode="bicubic",
             padding_mode="border",
             align_corners=False,
         )
+        return moved.to(samples.device)
 
     def _places(self, motion: Tensor) -> Tensor:
         """Where the frames' pixels lie on the texture, (N, coded height, coded width, 2): across and down.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.video.color import planes_to_rgb
-from nvcodec.video.format import VideoFormat
+from nvcodec.video.format import Plane, VideoFormat
 from nvcodec.video.frame import Frame
 from nvcodec.video.packing import planes_to_blocks, samples_to_values
 
@@ -37,6 +38,14 @@ class ChunkFrames:
         )
         return cls(video_format, planes)
 
+    def to(self, device: torch.device) -> ChunkFrames:
+        """The same frames on a device."""
+        return ChunkFrames(self.format, tuple(plane.to(device) for plane in self.planes))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process gets the samples themselves; PyTorch would put them in shared memory, often too small."""
+        return _of_arrays, (self.format, tuple(plane.cpu().numpy() for plane in self.planes))
+
     def __len__(self) -> int:
         """Number of frames T."""
         return int(self.planes[0].shape[0])
@@ -60,3 +69,8 @@ class ChunkFrames:
     def rgb(self, frame_idx: Tensor) -> Tensor:
         """Frames (N,) as (N, 3, H, W) RGB, or (N, 1, H, W) for gray sources; float32, 0..1."""
         return planes_to_rgb([plane[frame_idx] for plane in self.planes], self.format).clamp_(0, 1)
+
+
+def _of_arrays(video_format: VideoFormat, planes: Sequence[Plane]) -> ChunkFrames:
+    # Where they come from they may not be writable, which PyTorch's tensors have to be.
+    return ChunkFrames(video_format, tuple(torch.from_numpy(np.require(plane, requirements="W")) for plane in planes))

@@ -131,14 +131,17 @@ class Coding:
         if not bool(torch.isfinite(logs).all()):
             raise TrainingError("the training diverged: a step is not a number; try another seed")
         indices = [nearest_step_idx(step) for step in torch.exp2(logs).tolist()]
-        device = self.log_steps.device
-        self.step_idx = tuple(indices[: len(self._sizes)])
-        self.embedding_step_idx = tuple(indices[len(self._sizes) :])
+        self.take_steps(indices)
+        self.refit()
+
+    def take_steps(self, step_idx: Sequence[int]) -> None:
+        """Take these of the file's steps for good: of each tensor, and behind them of each chunk's embeddings."""
+        self.step_idx = tuple(step_idx[: len(self._sizes)])
+        self.embedding_step_idx = tuple(step_idx[len(self._sizes) :])
         self._final_steps, self._final_embedding_steps = (
-            torch.tensor([step_size(idx) for idx in some], device=device)
+            torch.tensor([step_size(idx) for idx in some], device=self.log_steps.device)
             for some in (self.step_idx, self.embedding_step_idx)
         )
-        self.refit()
 
     def release_steps(self) -> None:
         """Let the steps be changed again; they are still those of the file."""

@@ -36,16 +36,22 @@ class StepCourse:
 
 
 class TimeCourse:
-    """A training that ends when its time is over, which begins now."""
+    """A training that ends when its time is over, which begins now.
 
-    def __init__(self, seconds: float) -> None:
+    Args:
+        seconds: from now to the end.
+        begun: fraction of the training that is done already, 0..1.
+    """
+
+    def __init__(self, seconds: float, begun: float = 0.0) -> None:
         self._seconds = seconds
+        self._begun = begun
         self._start = time.monotonic()
 
     def fraction(self, num_done: int) -> float:
         """The fraction of the time, but not more than that of the least iterations."""
-        elapsed = time.monotonic() - self._start
-        return min(1.0, elapsed / max(self._seconds, 1e-9), num_done / LEAST_ITERATIONS)
+        elapsed = (time.monotonic() - self._start) / max(self._seconds, 1e-9)
+        return min(1.0, self._begun + (1 - self._begun) * elapsed, num_done / LEAST_ITERATIONS)
 
     def iterations_left(self, num_done: int) -> int:
         """As many as the time that is left takes at the speed so far."""

@@ -20,6 +20,7 @@ from nvcodec.training.processes import ALONE, Processes
 from nvcodec.training.rate_term import RateTerm
 from nvcodec.training.recipe import Recipe
 from nvcodec.training.schedule import learning_rate_multiplier
+from nvcodec.training.state import TrainingState, optimizer_state, restore_optimizer, taken
 from nvcodec.training.steering import RateGoal
 from nvcodec.training.subnormals import subnormals_as_zero
 from nvcodec.training.window_model import WindowModel
@@ -100,7 +101,9 @@ def fit(
     goal: RateGoal | None = None,
     course: Course | None = None,
     processes: Processes = ALONE,
+    resumed: TrainingState | None = None,
     on_progress: Callable[[FitProgress], None] = lambda progress: None,
+    offer_state: Callable[[Callable[[], TrainingState]], None] = lambda make_state: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> float | None:
     """Train all chunks of a window together, in place.
@@ -117,11 +120,17 @@ def fit(
         course: how far the training is at which iteration; None: so many iterations as the recipe's epochs have.
         processes: that train together; the first one's course and ``should_stop`` are everybody's. Afterwards all have
             the whole model.
+        resumed: where a training of the same model, chunks and recipe was, which is continued; not with processes.
         on_progress: called after every iteration; what it is told of time is right in the first process alone.
+        offer_state: called where the training could be continued later, with what makes the state that this takes.
+            Its tensors are those of the training, which changes them; so it is to be used at once. Not with processes.
         should_stop: asked after every iteration; training ends early, in a usable state, once it is true.
 
     Returns:
         The weight of the rate, lmbda, that it ended with; None if nothing is quantised.
+
+    Raises:
+        TrainingError: the training diverged, or what is to be continued is another one.
     """
     groups = [{"params": some, "peak": recipe.learning_rate} for some in (model.vectors(), model.embedded()) if some]
     optimizer = torch.optim.Adam(groups, betas=(recipe.beta1, recipe.beta2), fused=True)
@@ -139,21 +148,44 @@ def fit(
     rate: RateTerm | None = None
     start = time.monotonic()
     psnr, bpp = 0.0, None
-    done, fraction, wants_stop, is_stopped = 0, course.fraction(0), False, False
+    begun, fraction, wants_stop, is_stopped = 0, course.fraction(0), False, False
+
+    def begin_rate(num_iterations: int) -> RateTerm:
+        assert recipe.rate is not None and goal is not None
+        term = RateTerm(
+            model,
+            chunks,
+            recipe.rate,
+            goal,
+            distortion=frame_loss,
+            num_iterations=num_iterations,
+            processes=processes,
+        )
+        _replace_inputs(optimizer, term.parameter_groups(recipe.learning_rate))
+        return term
+
+    def make_state() -> TrainingState:
+        of_rate = {} if rate is None else rate.state()
+        tensors = {"mask": model.mask, "frame_loss": frame_loss, **of_rate, **optimizer_state(optimizer)}
+        return TrainingState(done, fraction, tensors)
+
+    if resumed is not None:
+        begun, fraction = resumed.num_done, resumed.fraction
+        for _ in range(begun):
+            for of_chunk in batches:
+                next(of_chunk)
+        frame_loss = taken(resumed.tensors, "frame_loss", torch.float32).to(model.device)
+        num_iterations = RateTerm.num_iterations_of(resumed.tensors)
+        if num_iterations is not None:
+            rate = begin_rate(num_iterations)
+            rate.restore(resumed.tensors)
+        restore_optimizer(optimizer, resumed.tensors)
+    done = begun
     while fraction < 1 and not is_stopped:
         if recipe.rate is not None and goal is not None and rate is None and fraction >= recipe.rate.start:
             iterations_left = processes.first_says(course.iterations_left(done), model.device)
             _take_from_owners(model, processes)
-            rate = RateTerm(
-                model,
-                chunks,
-                recipe.rate,
-                goal,
-                distortion=frame_loss,
-                num_iterations=iterations_left,
-                processes=processes,
-            )
-            _replace_inputs(optimizer, rate.parameter_groups(recipe.learning_rate))
+            rate = begin_rate(iterations_left)
         speed = learning_rate_multiplier(fraction, recipe.warmup_ratio)
         if rate is not None:
             rate.begin_iteration(fraction, speed)
@@ -182,6 +214,7 @@ def fit(
         elapsed = time.monotonic() - start
         if (
             done % TELLING_INTERVAL == 1
+            or done == begun + 1
             or done % iterations == 0
             or (rate is not None and bpp is None)
             or fraction >= 1
@@ -196,12 +229,14 @@ def fit(
                 iteration=done,
                 fraction=fraction,
                 psnr=psnr,
-                seconds_left=elapsed / done * course.iterations_left(done),
+                seconds_left=elapsed / (done - begun) * course.iterations_left(done),
                 bpp=bpp,
             )
         )
         if done % iterations == 0:
             mse_sum, mse_count = torch.zeros((), device=model.device), 0
+        if processes.count == 1 and fraction < 1 and (rate is None or rate.is_due_to_refit):
+            offer_state(make_state)
         wants_stop = should_stop()
         is_stopped = is_stopped or (wants_stop and processes.count == 1)
     _take_from_owners(model, processes)

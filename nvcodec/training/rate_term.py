@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,11 +13,12 @@ from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.processes import Processes
 from nvcodec.training.quality import luma_psnr
 from nvcodec.training.recipe import RateRecipe
+from nvcodec.training.state import taken
 from nvcodec.training.steering import RateGoal, Steering
 from nvcodec.training.window_model import WindowModel
 
-REFIT_INTERVAL = 50
 MEASURING_INTERVAL = 10
+REFIT_INTERVAL = 5 * MEASURING_INTERVAL
 FEW_ITERATIONS = 500
 """In fewer, steps do not come to where they belong by learning, and lmbda runs away meanwhile."""
 MOST_EXCESS = 0.05
@@ -69,7 +70,7 @@ class RateTerm:
         if goal.lmbda is None and num_iterations < FEW_ITERATIONS:
             self._coding.scale_steps(goal.bits - goal.fixed_bits, self._rounded_bits)
         self._next_look = 0.0
-        self._num_begun = 0
+        self._num_begun, self._num_iterations = 0, num_iterations
         video_format, lengths = chunks[0].format, [len(chunk) for chunk in chunks]
         self._num_pixels = video_format.width * video_format.height * sum(lengths)
         self._sum_of_weights = sum(lengths) / max(lengths)
@@ -98,6 +99,39 @@ class RateTerm:
     def common(self) -> list[Tensor]:
         """What is learned of all chunks together beside the shared parameters."""
         return self._coding.steps()
+
+    @property
+    def is_due_to_refit(self) -> bool:
+        """The next iteration fits the tables and measures the bits anew, and so needs none of what is there of them."""
+        return self._num_begun % REFIT_INTERVAL == 0
+
+    def state(self) -> dict[str, Tensor]:
+        """What it takes, beside what the optimiser learns, to go on where it :attr:`is_due_to_refit`."""
+        coding = self._coding
+        return {
+            "rate_iterations": torch.tensor([self._num_begun, self._num_iterations]),
+            "rate_next_look": torch.tensor(self._next_look, dtype=torch.float64),
+            "steps": torch.tensor([*coding.step_idx, *coding.embedding_step_idx], dtype=torch.int64),
+            **self._steering.state(),
+        }
+
+    @staticmethod
+    def num_iterations_of(state: Mapping[str, Tensor]) -> int | None:
+        """How many iterations the term of a :meth:`state` was made for; None if there was no term."""
+        return int(taken(state, "rate_iterations", torch.int64)[1]) if "rate_iterations" in state else None
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a :meth:`state`.
+
+        Raises:
+            TrainingError: something is missing.
+        """
+        self._num_begun = int(taken(state, "rate_iterations", torch.int64)[0])
+        self._next_look = float(taken(state, "rate_next_look", torch.float64))
+        self._steering.restore(state)
+        steps = taken(state, "steps", torch.int64).tolist()
+        if steps:
+            self._coding.take_steps(steps)
 
     def begin_iteration(self, fraction: float, speed: float) -> None:
         """Prepare an iteration: the steps, the tables, and lmbda.

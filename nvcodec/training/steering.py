@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from nvcodec.training.state import taken
 
 GAIN = 32.0
 """How often lmbda would be multiplied by the excess of the rate over the whole of the steering at full speed."""
@@ -66,6 +69,23 @@ class Steering:
         self._log_start = torch.log(self.lmbda)
         self._integral = torch.zeros_like(self.lmbda)
         self.rate = torch.full_like(distortion, goal.bits)
+
+    def state(self) -> dict[str, Tensor]:
+        """What an update takes from those before it, scalars."""
+        bits = torch.tensor(self.bits, dtype=torch.float64)
+        return {"log_start": self._log_start, "integral": self._integral, "rate": self.rate, "bits": bits}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a :meth:`state`; needs to be updated before lmbda is used.
+
+        Raises:
+            TrainingError: a value is missing.
+        """
+        self._log_start, self._integral, self.rate = (
+            taken(state, name, torch.float32).to(self.lmbda.device).view(())
+            for name in ("log_start", "integral", "rate")
+        )
+        self.bits = float(taken(state, "bits", torch.float64))
 
     def measure(self, bits: Tensor) -> None:
         """Take notice of the bits of the window's symbols, a scalar without gradient."""

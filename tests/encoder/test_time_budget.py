@@ -28,14 +28,19 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_windows_share_the_time_by_their_frames(clock: list[float]) -> None:
     budget = TimeBudget(60, 120, "a.mkv")
-    assert budget.training_seconds(40, 0, 0.0) == pytest.approx(20)
-    assert budget.training_seconds(40, 0, 1.5) == pytest.approx(18.5)
+    assert budget.window_seconds(40, 0) == pytest.approx(20)
     clock[0] += 30
-    assert budget.training_seconds(20, 80, 0.0) == pytest.approx(15)
+    assert budget.window_seconds(20, 80) == pytest.approx(15)
+
+
+def test_windows_that_are_encoded_at_once_get_more_of_it(clock: list[float]) -> None:
+    budget = TimeBudget(60, 120, "a.mkv")
+    assert budget.window_seconds(40, 0, num_at_once=2) == pytest.approx(40)
+    assert budget.window_seconds(40, 0, num_at_once=4) == pytest.approx(60)
 
 
 def test_a_window_with_more_frames_than_were_expected_gets_what_is_left(clock: list[float]) -> None:
-    assert TimeBudget(60, 100, "a.mkv").training_seconds(40, 90, 0.0) == pytest.approx(60)
+    assert TimeBudget(60, 100, "a.mkv").window_seconds(40, 90) == pytest.approx(60)
 
 
 def test_what_takes_too_long_is_told(clock: list[float]) -> None:
