@@ -385,7 +385,7 @@ def test_exhausted_memory_is_one_line(run_nvenc, source: Path, tmp_path: Path, m
     def exhausted(*_: object, **__: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
 
-    monkeypatch.setattr("nvcodec.encoder.pipeline.train", exhausted)
+    monkeypatch.setattr("nvcodec.encoder.window_task.train", exhausted)
     result = run_nvenc(source, "-o", tmp_path / "a.nvst", "-q")
     assert result.exit_code == 1
     assert_one_line(result.stderr, "out of memory", "window 0")
