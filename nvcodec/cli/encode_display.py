@@ -126,6 +126,7 @@ class LiveDisplay(QuietDisplay):
             transient=True,
         )
         self._task: TaskID | None = None
+        self._has_told_plan = False
 
     def __enter__(self) -> Self:
         """Begin to draw."""
@@ -142,11 +143,12 @@ class LiveDisplay(QuietDisplay):
         """Redraw."""
         if state.stage in (Stage.WRITTEN, Stage.TAKEN_OVER):
             self._print(window_line(state))
-        elif self._task is None:
+        elif state.stage is Stage.PLAN and not self._has_told_plan:
             self._print(plan_line(state))
+            self._has_told_plan = True
+        if self._task is None:
             self._task = self._progress.add_task("", total=1.0)
-        if self._task is not None:
-            self._progress.update(self._task, completed=done_fraction(state), description=training_text(state))
+        self._progress.update(self._task, completed=done_fraction(state), description=training_text(state))
 
     def finish(self, result: EncodeResult) -> None:
         """Print the summary below."""
@@ -160,6 +162,8 @@ def done_fraction(state: EncodeProgress) -> float:
     """How much of the video is done; of the window at work, where the video's length is not known."""
     if not state.frames_expected:
         return state.window_fraction
+    if state.stage in (Stage.SURVEY, Stage.PILOT):
+        return state.frames_coded / state.frames_expected
     at_work = 0.0 if state.stage in (Stage.WRITTEN, Stage.TAKEN_OVER) else state.window_fraction * state.num_frames
     return min(1.0, (state.frames_coded + at_work) / state.frames_expected)
 
@@ -198,6 +202,11 @@ def memory_text(state: EncodeProgress) -> str:
 
 def training_text(state: EncodeProgress) -> str:
     """Window, chunks, epoch, quality, size and time left of a window at work."""
+    if state.stage is Stage.SURVEY:
+        expected = "" if state.frames_expected is None else f"/{state.frames_expected}"
+        return f"reading the video once to share out its bits, {state.num_frames}{expected} frames"
+    if state.stage is Stage.PILOT:
+        return f"window {state.window_idx}, {chunks_text(state)}, a short training to size its networks"
     if state.stage is not Stage.TRAIN:
         doing = {Stage.PLAN: "planned", Stage.MASK: "choosing what they share"}.get(state.stage, "done")
         return f"window {state.window_idx}, {chunks_text(state)}, {doing}, {time_left_text(state)}"

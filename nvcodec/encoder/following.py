@@ -17,7 +17,7 @@ from nvcodec.encoder.pilot import with_guessed_bpp
 from nvcodec.encoder.targets import Targets
 from nvcodec.encoder.time_budget import BY_EFFORT
 from nvcodec.encoder.window_encoding import WindowFrames, choose_mask, prepare_window
-from nvcodec.encoder.window_training import train
+from nvcodec.encoder.window_training import MOST_TRAININGS, train, with_bits
 from nvcodec.training.processes import Processes
 from nvcodec.video.source import VideoSource, open_source
 
@@ -60,9 +60,13 @@ def train_along(source: str | Path | VideoSource, config: EncoderConfig, process
             settings = targets.of_window(first_frame, sum(frames.chunk_lengths))
             place = (window_idx, first_frame, header)
             settings = with_guessed_bpp(frames, *place, settings, device, processes)
-            job = prepare_window(frames, *place, settings, device)
-            choose_mask(job, config, processes)
-            train(job, config, header, processes)
+            for num_left in reversed(range(MOST_TRAININGS)):
+                job = prepare_window(frames, *place, settings, device)
+                choose_mask(job, config, processes)
+                factor = train(job, config, header, processes, may_begin_anew=num_left > 0)
+                if factor == 1:
+                    break
+                settings = with_bits(settings, factor)
             first_frame += sum(job.chunk_lengths)
             del frames, job
 

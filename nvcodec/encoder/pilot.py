@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 
 from nvcodec.bitstream import StreamHeader
 from nvcodec.encoder.config import EncoderConfig
-from nvcodec.encoder.window_encoding import WindowFrames, choose_mask, prepare_window
+from nvcodec.encoder.window_encoding import WindowFrames, WindowJob, choose_mask, prepare_window
 from nvcodec.encoder.window_training import rate_goal, trained_bits
-from nvcodec.training.course import StepCourse
-from nvcodec.training.fit import fit
+from nvcodec.training.course import StepCourse, TimeCourse
+from nvcodec.training.fit import FitProgress, fit
 from nvcodec.training.processes import Processes
 
 # Part of a training's iterations, and fewest of them.
@@ -32,8 +33,24 @@ def with_guessed_bpp(
     config: EncoderConfig,
     device: torch.device,
     processes: Processes,
+    *,
+    seconds: float | None = None,
+    on_progress: Callable[[WindowJob, FitProgress], None] = lambda job, progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> EncoderConfig:
-    """Settings whose ``bpp`` size a window's network for the quality that they ask for; as they are if for none."""
+    """Settings whose ``bpp`` size a window's network for the quality that they ask for; as they are if for none.
+
+    Args:
+        frames: the window.
+        window_idx, first_frame: its place in the video.
+        stream: header of the file.
+        config: settings of the window.
+        device: where to train.
+        processes: that train together.
+        seconds: that the window may take; None: as long as its epochs take.
+        on_progress: called after every iteration.
+        should_stop: asked after every iteration.
+    """
     if config.psnr is None and config.quality is None:
         return config
     preset = config.resolved_preset()
@@ -41,14 +58,20 @@ def with_guessed_bpp(
     job = prepare_window(frames, window_idx, first_frame, stream, trial, device)
     choose_mask(job, trial, processes)
     iterations = preset.recipe.num_epochs(job.chunk_lengths) * preset.recipe.num_iterations(job.chunk_lengths)
+    steps = StepCourse(min(iterations, max(LEAST_ITERATIONS, math.ceil(PILOT_LENGTH * iterations))))
     fit(
         job.model,
         job.chunks,
         preset.recipe,
         generator=job.generator,
         goal=rate_goal(job, trial, stream),
-        course=StepCourse(max(LEAST_ITERATIONS, math.ceil(PILOT_LENGTH * iterations))),
+        course=steps if seconds is None else TimeCourse(PILOT_LENGTH * seconds),
         processes=processes,
+        on_progress=lambda state: on_progress(job, state),
+        should_stop=should_stop,
     )
+    if job.model.coding is None:
+        # It was stopped before it knew.
+        return replace(config, bpp=preset.bpp)
     num_pixels = sum(job.chunk_lengths) * stream.format.width * stream.format.height
     return replace(config, bpp=MARGIN * processes.first_says(trained_bits(job, config, stream), device) / num_pixels)

@@ -143,7 +143,7 @@ def encode(
             rate = video.average_rate
             sink = open_sink(recon, video.format, video.time_base, rate, overwrite=overwrite or resume)
             stack.enter_context(sink)
-        targets = Targets.of(config, video)
+        targets = Targets.of(config, video, _telling_of_survey(progress, video))
         session = _EncodeSession(
             video, header, output, config, targets, budget, device, executor, processes, sink, progress, should_stop
         )
@@ -375,6 +375,16 @@ class _EncodeSession:
         whole_window = state.seconds_left / (1 - state.window_fraction)
         later_frames = max(0, expected - state.first_frame - state.num_frames)
         return state.seconds_left + whole_window * later_frames / state.num_frames / num_at_once
+
+
+def _telling_of_survey(progress: ProgressCallback | None, video: VideoSource) -> Callable[[int], None]:
+    """What tells how many frames were read before the encode."""
+
+    def tell(num_frames: int) -> None:
+        if progress is not None:
+            progress(EncodeProgress(Stage.SURVEY, 0, 0, num_frames, 0, 0, frames_expected=video.about_frames))
+
+    return tell
 
 
 def _nothing_done(path: Path, device: torch.device) -> EncodeResult:

@@ -14,9 +14,12 @@ from nvcodec.video.format import VideoFormat
 class Stage(enum.Enum):
     """Where an encode is: a window was planned, its mask is chosen, its networks train, it is written.
 
-    A window that an earlier encode left is taken over instead.
+    Before, the video is read once if a size is asked for, and each window is trained for a moment if a quality is, to
+    learn how many bits it takes. A window that an earlier encode left is taken over instead.
     """
 
+    SURVEY = "survey"
+    PILOT = "pilot"
     PLAN = "plan"
     MASK = "mask"
     TRAIN = "train"
@@ -32,7 +35,7 @@ class EncodeProgress:
         stage: what is being done.
         window_idx: the window at work, from 0.
         first_frame: position of its first frame in the coded video.
-        num_frames: its frames.
+        num_frames: its frames; in a survey those of the video that were read so far.
         num_chunks: its chunks.
         num_parameters: S, parameters of each of its networks.
         epoch, num_epochs: of its training.

@@ -32,6 +32,8 @@ TYPES = {"float32": torch.float32, "float64": torch.float64, "int64": torch.int6
 
 Identity = Mapping[str, Any]
 """What a state belongs to: names and values that JSON has."""
+BITS = "bits"
+"""Name of the bits per pixel by which the window's network was sized; null if its parameters were given."""
 
 
 class StateFiles:
@@ -140,6 +142,17 @@ def pack_state(state: TrainingState, identity: Identity) -> bytes:
     parts = [MAGIC, len(text).to_bytes(LENGTH_BYTES, "little"), text]
     data = b"".join([*parts, *(array.tobytes() for array in arrays.values())])
     return data + zlib.crc32(data).to_bytes(CRC_BYTES, "little")
+
+
+def bits_of_state(data: bytes) -> float | None:
+    """The bits per pixel that a state says its window's network was sized by; None if it says none."""
+    start = len(MAGIC) + LENGTH_BYTES
+    text_end = start + int.from_bytes(data[len(MAGIC) : start], "little")
+    try:
+        bits = json.loads(data[start:text_end])["identity"][BITS]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return bits if isinstance(bits, float) and 0 < bits < math.inf else None
 
 
 def parse_state(data: bytes, identity: Identity) -> TrainingState:

@@ -93,10 +93,12 @@ class Targets:
             self._bpp = 8 * config.target_bytes / (num_frames * self._pixels)
 
     @classmethod
-    def of(cls, config: EncoderConfig, video: VideoSource) -> Self:
-        """Survey the video if a size is asked for, and it can be read twice."""
+    def of(
+        cls, config: EncoderConfig, video: VideoSource, on_frame: Callable[[int], None] = lambda num_frames: None
+    ) -> Self:
+        """Survey the video if a size is asked for, and it can be read twice; ``on_frame`` is told of each frame."""
         asks_for_size = any(target is not None for target in (config.bpp, config.bitrate, config.target_bytes))
-        return cls(config, video, survey(video) if asks_for_size else None)
+        return cls(config, video, survey(video, on_frame) if asks_for_size else None)
 
     def of_window(self, first_frame: int, num_frames: int) -> EncoderConfig:
         """The settings of a window; its ``bpp`` are its share, its ``lmbda`` is what its quality is worth."""

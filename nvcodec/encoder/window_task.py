@@ -16,7 +16,7 @@ from nvcodec.encoder.memory import PeakMemory, peak_memory
 from nvcodec.encoder.metadata import file_metadata
 from nvcodec.encoder.pilot import with_guessed_bpp
 from nvcodec.encoder.progress import EncodeProgress, Stage
-from nvcodec.encoder.state_file import Identity, StateSaver, frames_digest, parse_state
+from nvcodec.encoder.state_file import BITS, Identity, StateSaver, bits_of_state, frames_digest, parse_state
 from nvcodec.encoder.window_encoding import (
     WindowFrames,
     WindowJob,
@@ -24,7 +24,7 @@ from nvcodec.encoder.window_encoding import (
     prepare_window,
     quantize_window,
 )
-from nvcodec.encoder.window_training import epoch_seconds, num_epochs, train
+from nvcodec.encoder.window_training import MOST_TRAININGS, epoch_seconds, num_epochs, train, with_bits
 from nvcodec.errors import TrainingError
 from nvcodec.training.fit import FitProgress
 from nvcodec.training.processes import ALONE, Processes
@@ -93,39 +93,78 @@ def encode_window(task: WindowTask, listener: WindowListener, processes: Process
     device = prepare_device(config.device, config.threads, deterministic=config.deterministic)
     with memory_errors_reported(f"window {task.window_idx}"):
         frames = task.frames.to(device)
-        place = (task.window_idx, task.first_frame, task.stream)
-        settings = with_guessed_bpp(frames, *place, task.settings, device, processes)
-        job = prepare_window(frames, *place, settings, device)
-        resumed = None if task.state is None else _resumed(task.state, job, config, listener)
-        begun = 0.0 if resumed is None else resumed.fraction
-        epoch_s = epoch_seconds(job, config, processes)
-        # About as much as an epoch takes is left for writing, reading back and measuring the window.
-        end = None if task.budget_s is None else start + task.budget_s - epoch_s
-        epochs = num_epochs(job, config) if end is None else max(1, round((end - time.monotonic()) / epoch_s))
-        planned = _progress(job, Stage.PLAN, epochs, begun, epochs * epoch_s * (1 - begun))
-        listener.told(replace(planned, memory=_memory(job, config)))
-        listener.told(replace(planned, stage=Stage.MASK))
-        if resumed is None:
-            choose_mask(job, config, processes)
-        else:
-            job.model.share(resumed.mask)
-        saver = StateSaver(
-            lambda: _identity(job, config),
-            lambda state: listener.state_made(task.window_idx, state),
-            task.state_interval_s,
-        )
-        train(
-            job,
-            config,
-            task.stream,
-            processes,
-            lambda state: listener.told(_training_progress(job, state)),
-            listener.should_stop,
-            None if end is None else end - time.monotonic(),
-            resumed,
-            saver.offer,
-        )
+        settings = _sized(task, frames, device, listener, processes)
+        for num_left in reversed(range(MOST_TRAININGS)):
+            job = prepare_window(frames, task.window_idx, task.first_frame, task.stream, settings, device)
+            factor = _train(job, task, start, listener, processes, may_begin_anew=num_left > 0)
+            if factor == 1:
+                break
+            settings = with_bits(settings, factor)
         return CodedWindow(*quantize_window(job, config))
+
+
+def _sized(
+    task: WindowTask, frames: WindowFrames, device: torch.device, listener: WindowListener, processes: Processes
+) -> EncoderConfig:
+    """The settings of a window with the bits that it wants for its quality: those of a training that was broken off."""
+    bits = None if task.state is None else bits_of_state(task.state)
+    if bits is not None and (task.config.psnr is not None or task.config.quality is not None):
+        return replace(task.settings, bpp=bits)
+    return with_guessed_bpp(
+        frames,
+        task.window_idx,
+        task.first_frame,
+        task.stream,
+        task.settings,
+        device,
+        processes,
+        seconds=task.budget_s,
+        on_progress=lambda job, state: listener.told(_training_progress(job, state, Stage.PILOT)),
+        should_stop=listener.should_stop,
+    )
+
+
+def _train(
+    job: WindowJob,
+    task: WindowTask,
+    start: float,
+    listener: WindowListener,
+    processes: Processes,
+    *,
+    may_begin_anew: bool,
+) -> float:
+    """Train a window whose encode began at ``start``; returns what :func:`train` does."""
+    config = task.config
+    resumed = None if task.state is None else _resumed(task.state, job, config, listener)
+    begun = 0.0 if resumed is None else resumed.fraction
+    epoch_s = epoch_seconds(job, config, processes)
+    # About as much as an epoch takes is left for writing, reading back and measuring the window.
+    end = None if task.budget_s is None else start + task.budget_s - epoch_s
+    epochs = num_epochs(job, config) if end is None else max(1, round((end - time.monotonic()) / epoch_s))
+    planned = _progress(job, Stage.PLAN, epochs, begun, epochs * epoch_s * (1 - begun))
+    listener.told(replace(planned, memory=_memory(job, config)))
+    listener.told(replace(planned, stage=Stage.MASK))
+    if resumed is None:
+        choose_mask(job, config, processes)
+    else:
+        job.model.share(resumed.mask)
+    saver = StateSaver(
+        lambda: _identity(job, config),
+        lambda state: listener.state_made(task.window_idx, state),
+        task.state_interval_s,
+    )
+    return train(
+        job,
+        config,
+        task.stream,
+        processes,
+        lambda state: listener.told(_training_progress(job, state)),
+        listener.should_stop,
+        None if end is None else end - time.monotonic(),
+        resumed,
+        saver.offer,
+        may_begin_anew=may_begin_anew,
+    )
 
 
 def _resumed(data: bytes, job: WindowJob, config: EncoderConfig, listener: WindowListener) -> TrainingState | None:
@@ -145,7 +184,7 @@ def _identity(job: WindowJob, config: EncoderConfig) -> Identity:
         "preset": repr(config.resolved_preset()),
         "place": [job.window_idx, job.first_frame, *job.chunk_lengths],
         "network": repr(job.spec),
-        "bits": job.config.bpp,
+        BITS: job.config.bpp,
         "source": frames_digest(job.chunks),
     }
 
@@ -156,8 +195,8 @@ def _memory(job: WindowJob, config: EncoderConfig) -> PeakMemory:
     return peak_memory(job.spec, job.chunk_lengths, job.chunks[0].format, batch_size, num_shared)
 
 
-def _training_progress(job: WindowJob, state: FitProgress) -> EncodeProgress:
-    planned = _progress(job, Stage.TRAIN, state.num_epochs, state.fraction, state.seconds_left)
+def _training_progress(job: WindowJob, state: FitProgress, stage: Stage = Stage.TRAIN) -> EncodeProgress:
+    planned = _progress(job, stage, state.num_epochs, state.fraction, state.seconds_left)
     return replace(planned, epoch=state.epoch, iteration=state.iteration, psnr=state.psnr, bpp=state.bpp)
 
 

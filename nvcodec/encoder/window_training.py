@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,7 +22,6 @@ from nvcodec.training.course import Course, StepCourse, TimeCourse
 from nvcodec.training.fit import FitProgress, fit, seconds_per_epoch
 from nvcodec.training.processes import Processes
 from nvcodec.training.quality import luma_psnr
-from nvcodec.training.rate_term import DB_PER_LOG_BITS
 from nvcodec.training.state import TrainingState
 from nvcodec.training.steering import RateGoal
 
@@ -39,12 +38,18 @@ BITS_REFUSED = 0.1
 PSNR_REFUSED = 0.2
 # Least bits of a window, relative to those that it takes beside its symbols.
 LEAST_BITS = 1.1
-# Between two results that say how much quality bits bring.
-LEAST_LOG_BITS = 0.03
+# dB that e times the bits bring: 2.5 for twice of them.
+DB_PER_LOG_BITS = 3.6
+# How fast lmbda falls with more bits, in logarithms, if a tenth more lessen the distortion by a fortieth.
+LMBDA_SLOPE = 1.25
+# What misses its quality by more dB is trained anew, with more bits or fewer, but not by more than this factor at once.
+MOST_MISSED = 0.6
+MOST_FACTOR = 4.0
+MOST_TRAININGS = 4
+# Of a factor that processes tell each other.
+PRECISION = 10**6
 # Least part of its bits that a round is taken to leave.
 LEAST_LEFT = 0.7
-# How fast lmbda falls where there are more bits, in logarithms.
-LMBDA_SLOPE = 1.7
 
 
 @dataclass(frozen=True)
@@ -80,11 +85,16 @@ def train(
     seconds: float | None = None,
     resumed: TrainingState | None = None,
     offer_state: Callable[[Callable[[], TrainingState]], None] = lambda make_state: None,
-) -> None:
+    *,
+    may_begin_anew: bool = False,
+) -> float:
     """Train the window's networks by partial joint training (paper, section 3.2).
 
     It lasts so many ``seconds``, or the preset's epochs and somewhat longer where that misses the bits or the quality
     that the user asks for. Of what comes after the epochs no states are offered: it is short.
+
+    Returns:
+        1; where it ``may_begin_anew``, and misses a quality by far, how many times the bits it should have.
 
     Raises:
         ConfigError: those are out of reach.
@@ -115,25 +125,37 @@ def train(
     begun = 0.0 if resumed is None else resumed.fraction
     lmbda = train_for(None if seconds is None else TimeCourse(seconds, begun), goal, resumed, offer_state)
     if goal is None or lmbda is None or goal.lmbda is not None or job.config.bpp is None:
-        return
-    if seconds is None:
+        return 1.0
+    if config.max_time_s is None:
         iterations = recipe.num_epochs(job.chunk_lengths) * recipe.num_iterations(job.chunk_lengths)
-        course = StepCourse(max(LEAST_ROUND, math.ceil(ROUND_LENGTH * iterations)), ROUND_START)
-        results = [_result(job, config, stream, goal)]
+        length = min(iterations, max(LEAST_ROUND, math.ceil(ROUND_LENGTH * iterations)))
+        course = StepCourse(length, ROUND_START)
+        result = _result(job, config, stream, goal)
+        factor = _factor_anew(result, config) if may_begin_anew and not should_stop() else 1.0
+        factor = processes.first_says(round(PRECISION * factor), job.model.device) / PRECISION
+        if factor != 1:
+            return factor
         left = 1.0  # of the bits that a round begins with
-        while len(results) <= MOST_ROUNDS:
-            last = results[-1]
-            factor = 0.0 if _is_met(last, goal) or should_stop() else _factor(results, goal)
-            symbol_bits = processes.first_says(round(last.symbol_bits * factor / left), job.model.device)
+        for _ in range(MOST_ROUNDS):
+            is_done = _is_met(result, goal, config) or should_stop()
+            factor = 0.0 if is_done else _factor(result, goal, config)
+            symbol_bits = processes.first_says(round(result.symbol_bits * factor / left), job.model.device)
             if not symbol_bits:
                 break
             _scale_steps(job, config, stream, goal.fixed_bits + symbol_bits)
-            lmbda *= (symbol_bits * left / last.symbol_bits) ** -LMBDA_SLOPE
-            train_for(course, replace(goal, lmbda=lmbda, psnr=None))
-            results.append(_result(job, config, stream, goal))
-            left = min(max(results[-1].symbol_bits / symbol_bits, LEAST_LEFT), 1 / LEAST_LEFT)
-        if not should_stop():
-            _require_reached(results[-1], goal, config)
+            lmbda *= (symbol_bits * left / result.symbol_bits) ** -LMBDA_SLOPE
+            train_for(course, replace(goal, lmbda=lmbda))
+            result = _result(job, config, stream, goal)
+            left = min(max(result.symbol_bits / symbol_bits, LEAST_LEFT), 1 / LEAST_LEFT)
+        if not processes.first_says(should_stop(), job.model.device):
+            _require_reached(result, goal, config)
+    return 1.0
+
+
+def with_bits(settings: EncoderConfig, factor: float) -> EncoderConfig:
+    """The settings of a window with so many times the bits."""
+    assert settings.bpp is not None
+    return replace(settings, bpp=settings.bpp * factor)
 
 
 def rate_goal(job: WindowJob, config: EncoderConfig, stream: StreamHeader) -> RateGoal:
@@ -149,7 +171,7 @@ def rate_goal(job: WindowJob, config: EncoderConfig, stream: StreamHeader) -> Ra
     is_size_asked = job.config.lmbda is None and config.psnr is None
     if is_size_asked and bits <= LEAST_BITS * fixed_bits:
         raise _out_of_reach(config, LEAST_BITS * fixed_bits / bits)
-    return RateGoal(bits, job.config.lmbda, fixed_bits, config.psnr)
+    return RateGoal(bits, job.config.lmbda, fixed_bits)
 
 
 def _bits_of_zeros(job: WindowJob, config: EncoderConfig, stream: StreamHeader, num_shared: int) -> int:
@@ -189,27 +211,28 @@ def trained_bits(job: WindowJob, config: EncoderConfig, stream: StreamHeader) ->
 
 
 def _result(job: WindowJob, config: EncoderConfig, stream: StreamHeader, goal: RateGoal) -> _Result:
-    psnr = None if goal.psnr is None else luma_psnr(job.model, job.chunks, range(len(job.chunks)))
+    psnr = None if config.psnr is None else luma_psnr(job.model, job.chunks, range(len(job.chunks)))
     return _Result(max(trained_bits(job, config, stream) - goal.fixed_bits, 1.0), psnr)
 
 
-def _is_met(result: _Result, goal: RateGoal) -> bool:
-    if goal.psnr is not None and result.psnr is not None:
-        return abs(result.psnr - goal.psnr) <= PSNR_TOLERANCE
+def _is_met(result: _Result, goal: RateGoal, config: EncoderConfig) -> bool:
+    if config.psnr is not None and result.psnr is not None:
+        return abs(result.psnr - config.psnr) <= PSNR_TOLERANCE
     return abs(result.symbol_bits + goal.fixed_bits - goal.bits) <= BITS_TOLERANCE * goal.bits
 
 
-def _factor(results: Sequence[_Result], goal: RateGoal) -> float:
-    """How many times the last result's bits would bring it to the goal."""
-    last = results[-1]
-    if goal.psnr is None or last.psnr is None:
-        return (goal.bits - goal.fixed_bits) / last.symbol_bits
-    slope = DB_PER_LOG_BITS
-    if len(results) > 1 and results[-2].psnr is not None:
-        log_bits = math.log(last.symbol_bits / results[-2].symbol_bits)
-        if abs(log_bits) > LEAST_LOG_BITS:
-            slope = min(max((last.psnr - results[-2].psnr) / log_bits, slope / 2), 2 * slope)
-    return math.exp((goal.psnr - last.psnr) / slope)
+def _factor(result: _Result, goal: RateGoal, config: EncoderConfig) -> float:
+    """How many times a result's bits would bring it to the goal."""
+    if config.psnr is None or result.psnr is None:
+        return (goal.bits - goal.fixed_bits) / result.symbol_bits
+    return math.exp((config.psnr - result.psnr) / DB_PER_LOG_BITS)
+
+
+def _factor_anew(result: _Result, config: EncoderConfig) -> float:
+    """How many times the bits a training anew should have; 1 where it is not worth it."""
+    if config.psnr is None or result.psnr is None or abs(config.psnr - result.psnr) <= MOST_MISSED:
+        return 1.0
+    return min(max(math.exp((config.psnr - result.psnr) / DB_PER_LOG_BITS), 1 / MOST_FACTOR), MOST_FACTOR)
 
 
 def _scale_steps(job: WindowJob, config: EncoderConfig, stream: StreamHeader, bits: float) -> None:
@@ -236,10 +259,10 @@ def _require_reached(result: _Result, goal: RateGoal, config: EncoderConfig) -> 
     Raises:
         ConfigError: its place is the setting, and its reason names the nearest that is possible.
     """
-    if goal.psnr is not None and result.psnr is not None:
-        if result.psnr < goal.psnr - PSNR_REFUSED:
+    if config.psnr is not None and result.psnr is not None:
+        if result.psnr < config.psnr - PSNR_REFUSED:
             nearest = math.floor(10 * result.psnr) / 10
-            raise ConfigError(f"{goal.psnr:g} dB are out of reach; these settings come to {nearest:g} dB", "psnr")
+            raise ConfigError(f"{config.psnr:g} dB are out of reach; these settings come to {nearest:g} dB", "psnr")
     elif result.symbol_bits + goal.fixed_bits > (1 + BITS_REFUSED) * goal.bits:
         raise _out_of_reach(config, (result.symbol_bits + goal.fixed_bits) / goal.bits)
 

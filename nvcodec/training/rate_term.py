@@ -11,7 +11,6 @@ from torch import Tensor
 
 from nvcodec.training.chunk_frames import ChunkFrames
 from nvcodec.training.processes import Processes
-from nvcodec.training.quality import luma_psnr
 from nvcodec.training.recipe import RateRecipe
 from nvcodec.training.state import taken
 from nvcodec.training.steering import RateGoal, Steering
@@ -23,14 +22,6 @@ FEW_ITERATIONS = 500
 """In fewer, steps do not come to where they belong by learning, and lmbda runs away meanwhile."""
 MOST_EXCESS = 0.05
 """By which the rate may be off its goal where the steps are fixed before they are scaled to suit it."""
-LOOKING_INTERVAL = 0.05
-"""Fraction of a training after which the quality is looked at anew where it is the goal."""
-REST_DB = 5.0
-"""dB that a whole training would gain at the pace of its end: what is left of that is still to come."""
-DB_PER_LOG_BITS = 3.6
-"""dB that e times the bits bring: 2.5 for twice of them."""
-MOST_GUESS_ERROR = 16.0
-"""How far the bits that a quality takes are sought from the first guess, up or down."""
 
 
 class RateTerm:
@@ -64,12 +55,11 @@ class RateTerm:
         """
         self._coding = model.coding or model.begin_coding(chunks, recipe.initial_step)
         self._coding.count_only(processes.chunks_of(len(chunks)), shared=processes.is_first)
-        self._model, self._chunks, self._goal = model, chunks, goal
+        self._goal = goal
         self._processes = processes
         self._recipe = recipe
         if goal.lmbda is None and num_iterations < FEW_ITERATIONS:
             self._coding.scale_steps(goal.bits - goal.fixed_bits, self._rounded_bits)
-        self._next_look = 0.0
         self._num_begun, self._num_iterations = 0, num_iterations
         video_format, lengths = chunks[0].format, [len(chunk) for chunk in chunks]
         self._num_pixels = video_format.width * video_format.height * sum(lengths)
@@ -110,7 +100,6 @@ class RateTerm:
         coding = self._coding
         return {
             "rate_iterations": torch.tensor([self._num_begun, self._num_iterations]),
-            "rate_next_look": torch.tensor(self._next_look, dtype=torch.float64),
             "steps": torch.tensor([*coding.step_idx, *coding.embedding_step_idx], dtype=torch.int64),
             **self._steering.state(),
         }
@@ -127,7 +116,6 @@ class RateTerm:
             TrainingError: something is missing.
         """
         self._num_begun = int(taken(state, "rate_iterations", torch.int64)[0])
-        self._next_look = float(taken(state, "rate_next_look", torch.float64))
         self._steering.restore(state)
         steps = taken(state, "steps", torch.int64).tolist()
         if steps:
@@ -140,8 +128,6 @@ class RateTerm:
             fraction: of the training that is done, 0..1.
             speed: the iteration's learning rate relative to the peak, 0..1.
         """
-        if self._goal.psnr is not None and fraction >= self._next_look:
-            self._aim(fraction, self._goal.psnr)
         is_fixing = fraction >= self._recipe.fixed_steps and not self._coding.has_fixed_steps
         if is_fixing:
             self._fix_steps()
@@ -152,26 +138,9 @@ class RateTerm:
         self._steering.update(speed)
         self._num_begun += 1
 
-    def _aim(self, fraction: float, goal_db: float) -> None:
-        """Steer to the bits that bring the quality aimed at by the end, by the quality of now."""
-        is_first_look = not self._next_look
-        self._next_look = fraction + LOOKING_INTERVAL
-        if is_first_look:
-            # What begins to be quantised is worse for a while.
-            return
-        own_chunks = self._processes.chunks_of(len(self._chunks))
-        psnr_sum = luma_psnr(self._model, self._chunks, own_chunks) * sum(len(self._chunks[idx]) for idx in own_chunks)
-        total = torch.tensor(psnr_sum, device=self._steering.rate.device)
-        self._processes.add_up([total])
-        psnr = total.item() / sum(len(chunk) for chunk in self._chunks)
-        missing = goal_db - (psnr + REST_DB * (1 - fraction))
-        bits = self._steering.rate.item() * math.exp(missing / DB_PER_LOG_BITS)
-        least, most = self._goal.bits / MOST_GUESS_ERROR, self._goal.bits * MOST_GUESS_ERROR
-        self._steering.bits = min(max(bits, least), most)
-
     def _fix_steps(self) -> None:
         if self._goal.lmbda is None:
-            goal = self._steering.bits - self._goal.fixed_bits
+            goal = self._goal.bits - self._goal.fixed_bits
             if abs(math.log(max(self._rounded_bits().item(), 1.0) / max(goal, 1.0))) > MOST_EXCESS:
                 self._coding.scale_steps(goal, self._rounded_bits)
         self._coding.fix_steps()

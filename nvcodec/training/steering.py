@@ -26,16 +26,14 @@ class RateGoal:
     """What the rate of a window should come to.
 
     Attributes:
-        bits: of the window, to which lmbda is steered; with ``psnr`` the first guess.
+        bits: of the window, to which lmbda is steered.
         lmbda: fixed weight of the bits per pixel against the distortion; None: steered.
         fixed_bits: what the window takes beside its coded symbols.
-        psnr: mean luma PSNR of the window's frames in dB that the bits are to suffice for; None: the bits are the goal.
     """
 
     bits: float
     lmbda: float | None = None
     fixed_bits: float = 0.0
-    psnr: float | None = None
 
 
 class Steering:
@@ -45,7 +43,6 @@ class Steering:
     belongs if a tenth more bits would lessen the distortion by a fortieth, and does not leave a range around that.
 
     Attributes:
-        bits: to which it is steered; may be changed at any time.
         lmbda: its value now, a scalar tensor.
         rate: bits of the window when they were last measured, fixed ones included, a scalar tensor.
     """
@@ -60,7 +57,6 @@ class Steering:
             num_iterations: how many updates there will be.
         """
         self._goal = goal
-        self.bits = goal.bits
         self._gain = GAIN / max(num_iterations, 1)
         if goal.lmbda is None:
             self.lmbda = (0.25 * distortion * num_pixels / goal.bits).clamp(min=LEAST_LMBDA)
@@ -72,8 +68,7 @@ class Steering:
 
     def state(self) -> dict[str, Tensor]:
         """What an update takes from those before it, scalars."""
-        bits = torch.tensor(self.bits, dtype=torch.float64)
-        return {"log_start": self._log_start, "integral": self._integral, "rate": self.rate, "bits": bits}
+        return {"log_start": self._log_start, "integral": self._integral, "rate": self.rate}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go on from a :meth:`state`; needs to be updated before lmbda is used.
@@ -85,7 +80,6 @@ class Steering:
             taken(state, name, torch.float32).to(self.lmbda.device).view(())
             for name in ("log_start", "integral", "rate")
         )
-        self.bits = float(taken(state, "bits", torch.float64))
 
     def measure(self, bits: Tensor) -> None:
         """Take notice of the bits of the window's symbols, a scalar without gradient."""
@@ -99,7 +93,7 @@ class Steering:
         """
         if self._goal.lmbda is not None:
             return
-        excess = torch.log(self.rate / self.bits)
+        excess = torch.log(self.rate / self._goal.bits)
         step = (self._gain / max(speed, LEAST_SPEED) * excess).clamp(-MAX_LOG_STEP, MAX_LOG_STEP)
         self._integral = (self._integral + step).clamp(-MAX_LOG_RANGE, MAX_LOG_RANGE)
         away = (self._integral + DAMPING * excess).clamp(-MAX_LOG_RANGE, MAX_LOG_RANGE)

@@ -167,7 +167,9 @@ def test_metadata_is_read_when_it_is_asked_for() -> None:
     num_reads = len(file.reads)
     assert reader.metadata == {"made": "here"}
     _, offset, size = next(position for position in box_positions(data) if position[0] == BoxType.METADATA)
-    assert file.reads[num_reads:] == [(offset + BOX_HEADER.size, offset + size)]
+    end = offset + size
+    # The header behind it may be that of another box in front.
+    assert file.reads[num_reads:] == [(end, end + BOX_HEADER.size), (offset + BOX_HEADER.size, end)]
 
 
 @pytest.mark.parametrize("call", [(3, 0), (-1, 0), (0, 2), (0, -1)])

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 import nvcodec
 from nvcodec.bitstream import NvstReader
+from nvcodec.bitstream.scan import FRONT_BYTES
 from nvcodec.cli import nvinfo
 from tests import clips, encodes
 
@@ -157,7 +158,7 @@ def test_recovery_tells_what_is_missing(run_nvdec, nvst: Path, whole: Path, tmp_
     assert warnings == [f"nvdec: warning: frames 6-8 are missing: {reason}"]
     frames = encodes.read_frames(whole)
     encodes.assert_same_frames(encodes.read_frames(tmp_path / "a.y4m"), frames[:6] + frames[9:])
-    path.write_bytes(data[:88])
+    path.write_bytes(data[:FRONT_BYTES])
     assert run_nvdec(path, "-o", tmp_path / "b.y4m", "--recover").exit_code == 2
     path.write_bytes(data[:200] + bytes(500))
     hopeless = run_nvdec(path, "-o", tmp_path / "b.y4m", "--recover")

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from nvcodec.bitstream import NvstReader
+from nvcodec.bitstream.scan import FRONT_BYTES
 from nvcodec.decoder.decoding import DecodeProgress, decode
 from nvcodec.errors import BitstreamError, ConfigError, InputError, NvcodecError, OutputError
 from nvcodec.video.frame import Frame
@@ -253,7 +254,7 @@ def test_a_stream_without_a_wanted_frame_leaves_no_output(two_windows: Path, tmp
     with pytest.raises(ConfigError, match="none of the file's 12 frames"):
         decode(Pipe(two_windows.read_bytes()), tmp_path / "a.y4m", selection=Selection(12), device="cpu")
     with pytest.raises(ConfigError, match="none of the file's 0 frames"):
-        decode(Pipe(two_windows.read_bytes()[:88]), tmp_path / "a.y4m", device="cpu")
+        decode(Pipe(two_windows.read_bytes()[:FRONT_BYTES]), tmp_path / "a.y4m", device="cpu")
     assert os.listdir(tmp_path) == []
 
 

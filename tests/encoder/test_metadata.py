@@ -33,7 +33,7 @@ CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "seed": ({"seed": 1}, "seed"),
     "max_memory_bytes": ({"max_memory_bytes": 1 << 24}, "max-memory"),
 }
-WITHOUT_MEANING = {"threads", "device", "max_time_s"}
+WITHOUT_MEANING = {"threads", "device", "deterministic", "max_time_s"}
 
 
 def test_the_settings_are_readable() -> None:
