@@ -19,6 +19,8 @@ from nvcodec.video.source import VideoSource
 # What a file may miss before it is worth a word: a fraction, and dB.
 BITS_TOLERANCE = 0.03
 PSNR_TOLERANCE = 0.2
+# Of a packet's times and length.
+BYTES_BESIDE_PACKET = 13
 MIDDLE_LMBDA = 0.0018
 TENTH_OF_QUALITY = 5.0
 
@@ -30,10 +32,12 @@ class Survey:
     Attributes:
         costs: (T,) for each frame what its bits should be in proportion to.
         seconds: for which the frames are shown.
+        track_bytes: of audio and subtitles, which are copied.
     """
 
     costs: npt.NDArray[np.float64]
     seconds: float
+    track_bytes: int = 0
 
 
 def survey(video: VideoSource, on_frame: Callable[[int], None] = lambda num_frames: None) -> Survey | None:
@@ -49,18 +53,19 @@ def survey(video: VideoSource, on_frame: Callable[[int], None] = lambda num_fram
     again = video.again()
     if again is None:
         return None
-    length = 0
+    length = track_bytes = 0
 
     def counted(frame: Frame, num_frames: int) -> Frame:
-        nonlocal length
+        nonlocal length, track_bytes
         length += frame.duration
+        track_bytes += sum(len(packet.data) + BYTES_BESIDE_PACKET for packet in frame.packets)
         on_frame(num_frames)
         return frame
 
     with again:
         frames = (counted(frame, idx + 1) for idx, frame in enumerate(again))
         costs = np.fromiter(frame_costs(frames, again.format.bit_depth), np.float64)
-    return Survey(costs, float(length * again.time_base))
+    return Survey(costs, float(length * again.time_base), track_bytes)
 
 
 class Targets:
@@ -90,7 +95,11 @@ class Targets:
             if num_frames is None:
                 reason = f"{video.name} does not say how long it is and can be read only once"
                 raise ConfigError(f"{reason}; give a bitrate instead", "target-size")
-            self._bpp = 8 * config.target_bytes / (num_frames * self._pixels)
+            track_bytes = 0 if surveyed is None else surveyed.track_bytes
+            if track_bytes >= config.target_bytes:
+                reason = f"audio and subtitles alone take {track_bytes} bytes; allow more, or leave them out"
+                raise ConfigError(reason, "target-size")
+            self._bpp = 8 * (config.target_bytes - track_bytes) / (num_frames * self._pixels)
 
     @classmethod
     def of(

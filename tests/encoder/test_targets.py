@@ -11,7 +11,7 @@ import pytest
 from nvcodec.encoder import pipeline
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.progress import EncodeResult
-from nvcodec.encoder.targets import Targets, lmbda_of_quality, survey
+from nvcodec.encoder.targets import Survey, Targets, lmbda_of_quality, survey
 from nvcodec.errors import ConfigError
 from nvcodec.training.recipe import RateRecipe
 from nvcodec.video.format import VideoFormat
@@ -47,9 +47,18 @@ def test_bits_go_where_there_is_more_to_show(source: Path) -> None:
         surveyed = survey(video)
         assert surveyed is not None
         costs = np.array([1.0] * 6 + [3.0] * 6)
-        targets = Targets(EncoderConfig(bpp=0.5), video, type(surveyed)(costs, surveyed.seconds))
+        targets = Targets(EncoderConfig(bpp=0.5), video, Survey(costs, surveyed.seconds))
     assert targets.of_window(0, 6).bpp == pytest.approx(0.25)
     assert targets.of_window(6, 6).bpp == pytest.approx(0.75)
+
+
+def test_audio_is_part_of_a_size(source: Path) -> None:
+    with open_source(source) as video:
+        surveyed = Survey(np.ones(NUM_FRAMES), 1.0, track_bytes=600)
+        settings = Targets(EncoderConfig(target_bytes=1000), video, surveyed).of_window(0, NUM_FRAMES)
+        assert settings.bpp == pytest.approx(8 * 400 / (NUM_FRAMES * PIXELS))
+        with pytest.raises(ConfigError, match="alone take 600 bytes"):
+            Targets(EncoderConfig(target_bytes=600), video, surveyed)
 
 
 def test_a_survey_counts_frames_and_seconds_and_leaves_the_video_as_it_is(source: Path) -> None:
