@@ -11,6 +11,7 @@ from typing import Protocol
 import torch
 
 from nvcodec.bitstream import Limits, NvstReader
+from nvcodec.bitstream.parts import bytes_of_tracks
 from nvcodec.decoder.chunks import StoredChunks
 from nvcodec.decoder.decoding import decoded_frames
 from nvcodec.video.format import VideoFormat
@@ -152,7 +153,8 @@ class NvstVideo:
             ]
             duration = float((reader.windows[-1].chunks[-1].end_pts - pts[0]) * time_base)
             times = tuple(float(value * time_base) for value in pts)
-            self.facts = VideoFacts(path, reader.header.format, times, duration, reader.file_bytes)
+            num_bytes = reader.file_bytes - bytes_of_tracks(reader)
+            self.facts = VideoFacts(path, reader.header.format, times, duration, num_bytes)
 
     def frames(self, selection: Selection | None = None) -> Iterator[Frame]:
         """All frames, or some."""
