@@ -41,7 +41,7 @@ LEAST_BITS = 1.1
 # dB that e times the bits bring: 2.5 for twice of them.
 DB_PER_LOG_BITS = 3.6
 # How fast lmbda falls with more bits, in logarithms: faster than it would in a long training, since rounds are short.
-LMBDA_SLOPE = 3.0
+LMBDA_SLOPE = 2.0
 # What misses its quality by more dB is trained anew, with more bits or fewer, but not by more than this factor at once.
 MOST_MISSED = 0.6
 MOST_FACTOR = 4.0
@@ -63,6 +63,29 @@ class _Result:
 
     symbol_bits: float
     psnr: float | None
+
+
+class _Best:
+    """The nearest result to an aim, and what was coded then."""
+
+    def __init__(self, job: WindowJob, result: _Result, goal: RateGoal, config: EncoderConfig) -> None:
+        assert job.model.coding is not None
+        self._coding = job.model.coding
+        self._goal, self._config = goal, config
+        self._best = self._last = result
+        self._copy = self._coding.copy()
+
+    def keep(self, result: _Result) -> None:
+        """Take the copy of what is coded now, if it is nearer."""
+        self._last = result
+        if _miss(result, self._goal, self._config) < _miss(self._best, self._goal, self._config):
+            self._best, self._copy = result, self._coding.copy()
+
+    def go_back(self) -> _Result:
+        """Code the best again."""
+        if self._best is not self._last:
+            self._coding.go_back(self._copy)
+        return self._best
 
 
 def epoch_seconds(job: WindowJob, config: EncoderConfig, processes: Processes) -> float:
@@ -136,6 +159,7 @@ def train(
         if factor != 1:
             return factor
         left = 1.0  # of the bits that a round begins with
+        best = _Best(job, result, goal, config)
         for _ in range(MOST_ROUNDS):
             is_done = _is_met(result, goal, config) or should_stop()
             factor = 0.0 if is_done else _factor(result, goal, config)
@@ -146,7 +170,9 @@ def train(
             lmbda *= (symbol_bits * left / result.symbol_bits) ** -LMBDA_SLOPE
             train_for(course, replace(goal, lmbda=lmbda))
             result = _result(job, config, stream, goal)
-            left = min(max(result.symbol_bits / symbol_bits, LEAST_LEFT), 1 / LEAST_LEFT)
+            left = math.sqrt(min(max(result.symbol_bits / symbol_bits, LEAST_LEFT), 1 / LEAST_LEFT))
+            best.keep(result)
+        result = best.go_back()
         if not processes.first_says(should_stop(), job.model.device):
             _require_reached(result, goal, config)
     return 1.0
@@ -216,9 +242,14 @@ def _result(job: WindowJob, config: EncoderConfig, stream: StreamHeader, goal: R
 
 
 def _is_met(result: _Result, goal: RateGoal, config: EncoderConfig) -> bool:
+    return _miss(result, goal, config) <= (BITS_TOLERANCE if config.psnr is None else PSNR_TOLERANCE)
+
+
+def _miss(result: _Result, goal: RateGoal, config: EncoderConfig) -> float:
+    """How far a result is from the aim: dB, or a fraction of the bits."""
     if config.psnr is not None and result.psnr is not None:
-        return abs(result.psnr - config.psnr) <= PSNR_TOLERANCE
-    return abs(result.symbol_bits + goal.fixed_bits - goal.bits) <= BITS_TOLERANCE * goal.bits
+        return abs(result.psnr - config.psnr)
+    return abs((result.symbol_bits + goal.fixed_bits) / goal.bits - 1)
 
 
 def _factor(result: _Result, goal: RateGoal, config: EncoderConfig) -> float:

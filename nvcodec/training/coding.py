@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,19 @@ MAX_STEP_OCTAVES = 4.0
 
 SCALING_OCTAVES = 1 / 64
 """How exactly they are scaled."""
+
+
+@dataclass(frozen=True)
+class CodingCopy:
+    """What a :class:`Coding` codes at some time.
+
+    Attributes:
+        step_idx: of the tensors, then of each chunk's embeddings.
+        values: shared and own parameters and embeddings.
+    """
+
+    step_idx: tuple[int, ...]
+    values: list[Tensor]
 
 
 class Coding:
@@ -142,6 +156,21 @@ class Coding:
             torch.tensor([step_size(idx) for idx in some], device=self.log_steps.device)
             for some in (self.step_idx, self.embedding_step_idx)
         )
+
+    def copy(self) -> CodingCopy:
+        """What is coded now, once the steps are fixed, to come back to."""
+        values = [values.detach().clone() for values in self._values()]
+        return CodingCopy((*self.step_idx, *self.embedding_step_idx), values)
+
+    def go_back(self, copy: CodingCopy) -> None:
+        """Code again what was coded when the copy was made."""
+        with torch.no_grad():
+            for values, before in zip(self._values(), copy.values, strict=True):
+                values.copy_(before)
+        self.take_steps(copy.step_idx)
+
+    def _values(self) -> list[Tensor]:
+        return [self._shared, *self._own, *self.embeddings]
 
     def release_steps(self) -> None:
         """Let the steps be changed again; they are still those of the file."""

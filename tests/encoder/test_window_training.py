@@ -31,6 +31,7 @@ class Trainings:
         self.goals: list[RateGoal] = []
         self.courses: list[Any] = []
         self.scaled_to: list[float] = []
+        self.went_back_to = 0
         left = iter(results)
 
         def fit(*arguments: Any, goal: RateGoal, course: Any, **others: Any) -> float:
@@ -43,8 +44,14 @@ class Trainings:
         monkeypatch.setattr(window_training, "_result", lambda *of: window_training._Result(*next(left)))
         monkeypatch.setattr(window_training, "_scale_steps", lambda *of: self.scaled_to.append(of[-1]))
 
+    def copy(self) -> int:
+        return len(self.goals)
+
+    def go_back(self, copy: int) -> None:
+        self.went_back_to = copy
+
     def train(self, config: EncoderConfig, **options: Any) -> float:
-        model = SimpleNamespace(device=None)
+        model = SimpleNamespace(device=None, coding=self)
         job: Any = SimpleNamespace(
             model=model, chunks=(), generator=None, config=EncoderConfig(bpp=0.1), chunk_lengths=(10,)
         )
@@ -62,7 +69,8 @@ def test_a_size_that_is_missed_is_gone_on_for_with_other_steps_and_lmbda(monkeyp
     trainings = Trainings(monkeypatch, [(8_000.0, None), (9_000.0, None), (10_000.0, None)])
     assert trainings.train(EncoderConfig(bpp=0.1)) == 1
     # What a round loses of the bits that it begins with is made up for in the next.
-    assert trainings.scaled_to == [FIXED + 10_000, pytest.approx(FIXED + 10_000 / 0.9, abs=1)]
+    assert trainings.scaled_to == [FIXED + 10_000, pytest.approx(FIXED + 10_000 / 0.9**0.5, abs=1)]
+    assert not trainings.went_back_to
     first, second, third = (goal.lmbda for goal in trainings.goals)
     assert first is None
     assert second is not None and third is not None
@@ -74,6 +82,12 @@ def test_what_is_still_missed_after_some_rounds_is_left(monkeypatch: pytest.Monk
     trainings = Trainings(monkeypatch, [(9_500.0, None)] * (MOST_ROUNDS + 1))
     trainings.train(EncoderConfig(bpp=0.1))
     assert len(trainings.goals) == MOST_ROUNDS + 1
+
+
+def test_the_best_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainings = Trainings(monkeypatch, [(8_000.0, None), (9_700.0, None), (12_000.0, None), (11_000.0, None)])
+    trainings.train(EncoderConfig(bpp=0.1))
+    assert trainings.went_back_to == 2
 
 
 def test_a_size_far_too_small_is_refused_with_one_that_is_possible(monkeypatch: pytest.MonkeyPatch) -> None:

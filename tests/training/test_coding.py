@@ -188,6 +188,22 @@ def test_steps_that_were_fixed_are_released_as_they_are() -> None:
     assert coding.step_idx == fixed
 
 
+@pytest.mark.parametrize("backbone", [Backbone.NERV, Backbone.VAST])
+def test_what_was_coded_can_be_gone_back_to(backbone: Backbone) -> None:
+    _, coding = begun(backbone)
+    coding.fix_steps()
+    shared, own, embeddings = coding.integers()
+    before, copy = [shared, *own, *embeddings], coding.copy()
+    coding.release_steps()
+    coding.scale_steps(0.5 * coding.rounded_bits().item(), coding.rounded_bits)
+    coding.fix_steps()
+    assert coding.step_idx != copy.step_idx[: len(coding.step_idx)]
+    coding.go_back(copy)
+    shared, own, embeddings = coding.integers()
+    for now, then in zip([shared, *own, *embeddings], before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
 def test_embeddings_are_in_the_order_of_their_groups() -> None:
     symbols = torch.from_numpy(np.random.default_rng(0).integers(-9, 9, (4, 3, 2, 5)))
     first, *channels = torch.split(in_coded_order(symbols), embedding_counts(symbols))
