@@ -66,18 +66,20 @@ class _Result:
 
 
 class _Best:
-    """The nearest result to an aim, and what was coded then."""
+    """The nearest result to an aim, what was coded then, and the highest PSNR of any, in dB."""
 
     def __init__(self, job: WindowJob, result: _Result, goal: RateGoal, config: EncoderConfig) -> None:
         assert job.model.coding is not None
         self._coding = job.model.coding
         self._goal, self._config = goal, config
         self._best = self._last = result
+        self.highest_psnr = result.psnr or 0.0
         self._copy = self._coding.copy()
 
     def keep(self, result: _Result) -> None:
         """Take the copy of what is coded now, if it is nearer."""
         self._last = result
+        self.highest_psnr = max(self.highest_psnr, result.psnr or 0.0)
         if _miss(result, self._goal, self._config) < _miss(self._best, self._goal, self._config):
             self._best, self._copy = result, self._coding.copy()
 
@@ -174,7 +176,7 @@ def train(
             best.keep(result)
         result = best.go_back()
         if not processes.first_says(should_stop(), job.model.device):
-            _require_reached(result, goal, config)
+            _require_reached(result, best.highest_psnr, goal, config)
     return 1.0
 
 
@@ -284,15 +286,15 @@ def _scale_steps(job: WindowJob, config: EncoderConfig, stream: StreamHeader, bi
     coding.fix_steps()
 
 
-def _require_reached(result: _Result, goal: RateGoal, config: EncoderConfig) -> None:
-    """Refuse what takes fewer bits than there can be, or more quality.
+def _require_reached(result: _Result, highest_psnr: float, goal: RateGoal, config: EncoderConfig) -> None:
+    """Refuse what takes fewer bits than there can be, or more quality than any round came to.
 
     Raises:
         ConfigError: its place is the setting, and its reason names the nearest that is possible.
     """
     if config.psnr is not None and result.psnr is not None:
-        if result.psnr < config.psnr - PSNR_REFUSED:
-            nearest = math.floor(10 * result.psnr) / 10
+        if highest_psnr < config.psnr - PSNR_REFUSED:
+            nearest = math.floor(10 * highest_psnr) / 10
             raise ConfigError(f"{config.psnr:g} dB are out of reach; these settings come to {nearest:g} dB", "psnr")
     elif result.symbol_bits + goal.fixed_bits > (1 + BITS_REFUSED) * goal.bits:
         raise _out_of_reach(config, (result.symbol_bits + goal.fixed_bits) / goal.bits)

@@ -67,9 +67,8 @@ def test_a_stop_in_any_phase_leaves_a_good_file(source: Path, tmp_path: Path, nu
 
 
 def test_all_bytes_come_to_the_bits_per_pixel_that_were_asked_for(source: Path, tmp_path: Path) -> None:
-    for bpp in (6.0, 9.0):
-        result = encoded(source, tmp_path / "a.nvst", bpp=bpp, epochs=80)
-        assert result.bpp == pytest.approx(bpp, rel=0.1)
+    result = encoded(source, tmp_path / "a.nvst", bpp=9.0, epochs=60)
+    assert result.bpp == pytest.approx(9.0, rel=0.1)
 
 
 def test_lmbda_decides_over_the_size(source: Path, tmp_path: Path) -> None:
