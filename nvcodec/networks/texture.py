@@ -73,14 +73,7 @@ class Texture:
         """
         # On a GPU the gradient of this is summed up in no fixed order.
         where = "cpu" if torch.are_deterministic_algorithms_enabled() else samples.device
-        moved = functional.grid_sample(
-            samples.expand(len(motion), -1, -1, -1).to(where),
-            self._places(motion).to(where),
-            mode="bicubic",
-            padding_mode="border",
-            align_corners=False,
-        )
-        return moved.to(samples.device)
+        return _sampled(samples.to(where), self._places(motion).to(where)).to(samples.device)
 
     def _places(self, motion: Tensor) -> Tensor:
         """Where the frames' pixels lie on the texture, (N, coded height, coded width, 2): across and down.
@@ -92,6 +85,20 @@ class Texture:
         still = self._still.to(motion).expand(len(motion), -1, -1)
         places = self._rows.to(motion) @ torch.cat((of_rows, still), dim=1)
         return places.view(len(motion), self._spec.coded_height, self._spec.coded_width, 2)
+
+
+def _sampled(samples: Tensor, places: Tensor) -> Tensor:
+    """Samples (C, H, W) interpolated bicubically at places (N, h, w, 2), -1..1: (N, C, h, w)."""
+    num_frames, height, width, _ = places.shape
+    parts = 1
+    if places.device.type == "cpu" and not places.requires_grad and not samples.requires_grad:
+        # PyTorch gives a picture to one thread. Which places are of one picture does not matter to it.
+        parts = math.gcd(torch.get_num_threads(), height * width)
+        places = places.reshape(num_frames * parts, 1, -1, 2)
+    sampled = functional.grid_sample(
+        samples.expand(len(places), -1, -1, -1), places, mode="bicubic", padding_mode="border", align_corners=False
+    )
+    return sampled.view(num_frames, parts, len(samples), -1).transpose(1, 2).reshape(num_frames, -1, height, width)
 
 
 def _interpolation(num_positions: int, length: int) -> Tensor:

@@ -195,3 +195,18 @@ def test_the_moved_texture_follows_its_formula() -> None:
         np.testing.assert_allclose(frame.numpy(), expected, rtol=0, atol=1e-10)
     single = Texture(SPEC).moved(samples.float(), motion.float())
     torch.testing.assert_close(single.double(), shown, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(("num_frames", "num_threads"), [(1, 2), (3, 2), (1, 7), (2, 4)])
+def test_threads_and_gradients_change_nothing(num_frames: int, num_threads: int) -> None:
+    samples = some_samples(SPEC).float()
+    motion = 12 * torch.randn(num_frames, 2, 2, 3, generator=torch.Generator().manual_seed(5))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(num_threads)
+        parts = Texture(SPEC).moved(samples, motion)
+        whole = Texture(SPEC).moved(samples, motion.requires_grad_())
+    finally:
+        torch.set_num_threads(before)
+    assert whole.requires_grad
+    torch.testing.assert_close(parts, whole.detach(), rtol=0, atol=0)
