@@ -11,13 +11,14 @@ import torch
 
 from nvcodec.bitstream import StreamHeader
 from nvcodec.decoder.device import prepare_device
+from nvcodec.encoder.aim import Attempts
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.memory import windows_ahead
 from nvcodec.encoder.pilot import with_guessed_bpp
 from nvcodec.encoder.targets import Targets
 from nvcodec.encoder.time_budget import BY_EFFORT
 from nvcodec.encoder.window_encoding import WindowFrames, choose_mask, prepare_window
-from nvcodec.encoder.window_training import MOST_TRAININGS, train, with_bits
+from nvcodec.encoder.window_training import train, with_bits
 from nvcodec.training.processes import Processes
 from nvcodec.video.source import VideoSource, open_source
 
@@ -60,10 +61,11 @@ def train_along(source: str | Path | VideoSource, config: EncoderConfig, process
             settings = targets.of_window(first_frame, sum(frames.chunk_lengths))
             place = (window_idx, first_frame, header)
             settings = with_guessed_bpp(frames, *place, settings, device, processes)
-            for num_left in reversed(range(MOST_TRAININGS)):
+            attempts = Attempts()
+            while True:
                 job = prepare_window(frames, *place, settings, device)
                 choose_mask(job, config, processes)
-                factor = train(job, config, header, processes, may_begin_anew=num_left > 0)
+                factor = train(job, config, header, processes, attempts=attempts)
                 if factor == 1:
                     break
                 settings = with_bits(settings, factor)

@@ -10,8 +10,9 @@ import torch
 
 from nvcodec.bitstream import StreamHeader
 from nvcodec.encoder.config import EncoderConfig
+from nvcodec.encoder.window_bits import trained_bits
 from nvcodec.encoder.window_encoding import WindowFrames, WindowJob, choose_mask, prepare_window
-from nvcodec.encoder.window_training import rate_goal, trained_bits
+from nvcodec.encoder.window_training import rate_goal
 from nvcodec.training.course import StepCourse, TimeCourse
 from nvcodec.training.fit import FitProgress, fit
 from nvcodec.training.processes import Processes

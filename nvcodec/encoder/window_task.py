@@ -11,6 +11,7 @@ import torch
 from nvcodec.bitstream import ChunkContent, StreamHeader, WindowContent
 from nvcodec.decoder.device import memory_errors_reported, prepare_device
 from nvcodec.encoder import state_file
+from nvcodec.encoder.aim import Attempts
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.memory import PeakMemory, peak_memory
 from nvcodec.encoder.metadata import file_metadata
@@ -24,7 +25,7 @@ from nvcodec.encoder.window_encoding import (
     prepare_window,
     quantize_window,
 )
-from nvcodec.encoder.window_training import MOST_TRAININGS, epoch_seconds, num_epochs, train, with_bits
+from nvcodec.encoder.window_training import epoch_seconds, num_epochs, train, with_bits
 from nvcodec.errors import TrainingError
 from nvcodec.training.fit import FitProgress
 from nvcodec.training.processes import ALONE, Processes
@@ -94,9 +95,10 @@ def encode_window(task: WindowTask, listener: WindowListener, processes: Process
     with memory_errors_reported(f"window {task.window_idx}"):
         frames = task.frames.to(device)
         settings = _sized(task, frames, device, listener, processes)
-        for num_left in reversed(range(MOST_TRAININGS)):
+        attempts = Attempts()
+        while True:
             job = prepare_window(frames, task.window_idx, task.first_frame, task.stream, settings, device)
-            factor = _train(job, task, start, listener, processes, may_begin_anew=num_left > 0)
+            factor = _train(job, task, start, listener, processes, attempts=attempts)
             if factor == 1:
                 break
             settings = with_bits(settings, factor)
@@ -131,7 +133,7 @@ def _train(
     listener: WindowListener,
     processes: Processes,
     *,
-    may_begin_anew: bool,
+    attempts: Attempts,
 ) -> float:
     """Train a window whose encode began at ``start``; returns what :func:`train` does."""
     config = task.config
@@ -163,7 +165,7 @@ def _train(
         None if end is None else end - time.monotonic(),
         resumed,
         saver.offer,
-        may_begin_anew=may_begin_anew,
+        attempts=attempts,
     )
 
 

@@ -180,9 +180,15 @@ class Coding:
                 self.log_embedding_steps.copy_(torch.log2(self._final_embedding_steps))
             self.step_idx, self.embedding_step_idx = (), ()
 
+    def parameter_steps(self) -> Tensor:
+        """Step of each parameter, (S,)."""
+        steps = self._final_steps if self.has_fixed_steps else torch.exp2(self.log_steps)
+        # Not indexed by tensor: the gradient of that is a scattered sum, slow and on a GPU in no fixed order.
+        return torch.cat([step.expand(size) for step, size in zip(steps.unbind(), self._sizes, strict=True)])
+
     def parameters(self, values: Tensor) -> Tensor:
         """Parameters (S,), shared or own, as a decoder would have them."""
-        steps = self._parameter_steps()
+        steps = self.parameter_steps()
         return _rounded(values / steps) * steps
 
     def inputs(self, chunk_idx: int, frame_idx: Tensor) -> Tensor:
@@ -245,18 +251,12 @@ class Coding:
 
     def _symbols(self, chunks: range) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """Symbols of some chunks before rounding: shared (K,), own (S - K,) each, embeddings (T, C, h, w) each."""
-        steps = self._parameter_steps()
+        steps = self.parameter_steps()
         shared = _taken(self._shared, self._shared_places) / _taken(steps, self._shared_places)
         own_steps = _taken(steps, self._own_places)
         own = [_taken(self._own[idx], self._own_places) / own_steps for idx in chunks]
         embeddings = [self.embeddings[idx] / self._embedding_step(idx) for idx in chunks if self.embeddings]
         return shared, own, embeddings
-
-    def _parameter_steps(self) -> Tensor:
-        """Step of each parameter, (S,)."""
-        steps = self._final_steps if self.has_fixed_steps else torch.exp2(self.log_steps)
-        # Not indexed by tensor: the gradient of that is a scattered sum, slow and on a GPU in no fixed order.
-        return torch.cat([step.expand(size) for step, size in zip(steps.unbind(), self._sizes, strict=True)])
 
     def _embedding_step(self, chunk_idx: int) -> Tensor:
         if self.has_fixed_steps:

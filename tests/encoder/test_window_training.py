@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from nvcodec.encoder import window_training
+from nvcodec.encoder.aim import Attempts, Result
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.pipeline import encode
 from nvcodec.encoder.window_training import MOST_ROUNDS, train, with_bits
@@ -31,6 +32,7 @@ class Trainings:
         self.goals: list[RateGoal] = []
         self.courses: list[Any] = []
         self.scaled_to: list[float] = []
+        self.trimmed_to: list[float] = []
         self.went_back_to = 0
         left = iter(results)
 
@@ -41,8 +43,9 @@ class Trainings:
 
         monkeypatch.setattr(window_training, "fit", fit)
         monkeypatch.setattr(window_training, "rate_goal", lambda *of: RateGoal(FIXED + 10_000, fixed_bits=FIXED))
-        monkeypatch.setattr(window_training, "_result", lambda *of: window_training._Result(*next(left)))
+        monkeypatch.setattr(window_training, "_result", lambda *of: Result(*next(left)))
         monkeypatch.setattr(window_training, "_scale_steps", lambda *of: self.scaled_to.append(of[-1]))
+        monkeypatch.setattr(window_training, "trim", lambda *of: self.trimmed_to.append(of[3]))
 
     def copy(self) -> int:
         return len(self.goals)
@@ -63,6 +66,7 @@ def test_a_size_that_is_met_needs_no_more(monkeypatch: pytest.MonkeyPatch) -> No
     trainings = Trainings(monkeypatch, [(10_100.0, None)])
     assert trainings.train(EncoderConfig(bpp=0.1)) == 1
     assert len(trainings.goals) == 1
+    assert trainings.trimmed_to == [FIXED + 10_000]
 
 
 def test_a_size_that_is_missed_is_gone_on_for_with_other_steps_and_lmbda(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +89,7 @@ def test_what_is_still_missed_after_some_rounds_is_left(monkeypatch: pytest.Monk
 
 
 def test_the_best_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    trainings = Trainings(monkeypatch, [(8_000.0, None), (9_700.0, None), (12_000.0, None), (11_000.0, None)])
+    trainings = Trainings(monkeypatch, [(8_000.0, None), (9_700.0, None), (13_000.0, None), (12_000.0, None)])
     trainings.train(EncoderConfig(bpp=0.1))
     assert trainings.went_back_to == 2
 
@@ -102,17 +106,19 @@ def test_a_quality_that_is_missed_by_far_is_trained_anew(
     monkeypatch: pytest.MonkeyPatch, psnr: float, is_more: bool
 ) -> None:
     trainings = Trainings(monkeypatch, [(10_000.0, psnr)])
-    factor = trainings.train(EncoderConfig(psnr=30.0), may_begin_anew=True)
+    factor = trainings.train(EncoderConfig(psnr=30.0), attempts=Attempts())
     assert (factor > 1) == is_more
     assert with_bits(EncoderConfig(bpp=0.1), factor).bpp == pytest.approx(0.1 * factor)
     assert len(trainings.goals) == 1
+    assert not trainings.trimmed_to
 
 
 def test_a_quality_that_is_missed_by_little_is_gone_on_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    trainings = Trainings(monkeypatch, [(10_000.0, 29.6), (11_000.0, 29.9)])
-    assert trainings.train(EncoderConfig(psnr=30.0), may_begin_anew=True) == 1
+    trainings = Trainings(monkeypatch, [(10_000.0, 29.8), (11_000.0, 30.1)])
+    assert trainings.train(EncoderConfig(psnr=30.0), attempts=Attempts()) == 1
     assert len(trainings.goals) == 2
     assert trainings.scaled_to[0] > FIXED + 10_000
+    assert trainings.trimmed_to == [30.0]
 
 
 def test_a_quality_out_of_reach_is_refused_with_one_that_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +130,7 @@ def test_a_quality_out_of_reach_is_refused_with_one_that_is_not(monkeypatch: pyt
 
 def test_a_stop_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     trainings = Trainings(monkeypatch, [(5_000.0, 20.0)])
-    assert trainings.train(EncoderConfig(psnr=30.0), may_begin_anew=True, should_stop=lambda: True) == 1
+    assert trainings.train(EncoderConfig(psnr=30.0), attempts=Attempts(), should_stop=lambda: True) == 1
     assert len(trainings.goals) == 1
 
 
