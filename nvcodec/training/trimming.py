@@ -17,7 +17,7 @@ from nvcodec.training.window_model import WindowModel
 
 MOST_TRIMMED = 0.5
 """Part of the symbols of 1 and -1 that may become 0."""
-RESOLUTION = 256
+RESOLUTION = 1024
 """Steps between none of these and all of them."""
 LEAST_GAIN = 1e-3
 """Bits that a symbol counts for at least that becomes 0."""
