@@ -31,13 +31,13 @@ class _Candidates:
         vector: (S,) the model's shared parameters, or a chunk's own.
         places: (n,) where in it they are.
         values: (n,) what is there now.
-        prices: (n,) rise of the squared error for each bit saved, relative to each other.
+        ranks: (n,) how many symbols, of all vectors, raise the squared error by less for each bit that they save.
     """
 
     vector: Tensor
     places: Tensor
     values: Tensor
-    prices: Tensor
+    ranks: Tensor
 
 
 def trim(
@@ -59,39 +59,41 @@ def trim(
     if measure() <= aim:
         return
     candidates = _candidates(model, _sensitivities(model, chunks, generator))
-    prices = torch.sort(torch.cat([some.prices for some in candidates])).values
+    count = sum(len(some.ranks) for some in candidates)
     least, most = 0, int(MOST_TRIMMED * RESOLUTION)
     while most - least > 1:
         tried = (least + most) // 2
-        _take_away(candidates, prices, tried)
+        _take_away(candidates, tried * count // RESOLUTION)
         if measure() > aim:
             least = tried
         else:
             most = tried
-    _take_away(candidates, prices, most)
+    _take_away(candidates, most * count // RESOLUTION)
 
 
-def _take_away(candidates: Sequence[_Candidates], prices: Tensor, part: int) -> None:
-    """Make so many of ``RESOLUTION`` parts of the candidates 0, by price, and the others what they were."""
-    count = part * len(prices) // RESOLUTION
+def _take_away(candidates: Sequence[_Candidates], count: int) -> None:
+    """Make so many of the candidates 0, the cheapest, and the others what they were."""
     with torch.no_grad():
         for some in candidates:
-            is_zero = some.prices <= prices[count - 1] if count else torch.zeros_like(some.prices, dtype=torch.bool)
-            some.vector[some.places] = torch.where(is_zero, 0, some.values)
+            some.vector[some.places] = torch.where(some.ranks < count, 0, some.values)
 
 
 def _candidates(model: WindowModel, sensitivities: Sequence[Tensor]) -> list[_Candidates]:
     assert model.coding is not None
     steps = model.coding.parameter_steps().detach()
     masks = [model.mask, *(~model.mask for _ in model.own)]
-    candidates = []
+    places, prices = [], []
     for vector, mask, sensitivity in zip(model.vectors(), masks, sensitivities, strict=True):
         magnitudes = torch.round(vector.detach() / steps).abs()
-        is_one = (magnitudes == 1) & mask
-        prices = sensitivity * steps**2 / _gains(model, magnitudes, mask)
-        places = torch.nonzero(is_one).squeeze(1)
-        candidates.append(_Candidates(vector, places, vector.detach()[places].clone(), prices[places]))
-    return candidates
+        places.append(torch.nonzero((magnitudes == 1) & mask).squeeze(1))
+        prices.append((sensitivity * steps**2 / _gains(model, magnitudes, mask))[places[-1]])
+    ranks = torch.argsort(torch.argsort(torch.cat(prices), stable=True))
+    return [
+        _Candidates(vector, of_vector, vector.detach()[of_vector].clone(), of_ranks)
+        for vector, of_vector, of_ranks in zip(
+            model.vectors(), places, torch.split(ranks, [len(some) for some in places]), strict=True
+        )
+    ]
 
 
 def _gains(model: WindowModel, magnitudes: Tensor, mask: Tensor) -> Tensor:
