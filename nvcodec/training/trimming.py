@@ -19,8 +19,6 @@ MOST_TRIMMED = 0.5
 """Part of the symbols of 1 and -1 that may become 0."""
 RESOLUTION = 1024
 """Steps between none of these and all of them."""
-LEAST_GAIN = 1e-3
-"""Bits that a symbol counts for at least that becomes 0."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +83,9 @@ def _candidates(model: WindowModel, sensitivities: Sequence[Tensor]) -> list[_Ca
     places, prices = [], []
     for vector, mask, sensitivity in zip(model.vectors(), masks, sensitivities, strict=True):
         magnitudes = torch.round(vector.detach() / steps).abs()
-        places.append(torch.nonzero((magnitudes == 1) & mask).squeeze(1))
-        prices.append((sensitivity * steps**2 / _gains(model, magnitudes, mask))[places[-1]])
+        gains = _gains(model, magnitudes, mask)
+        places.append(torch.nonzero((magnitudes == 1) & mask & (gains > 0)).squeeze(1))
+        prices.append((sensitivity * steps**2 / gains)[places[-1]])
     ranks = torch.argsort(torch.argsort(torch.cat(prices), stable=True))
     return [
         _Candidates(vector, of_vector, vector.detach()[of_vector].clone(), of_ranks)
@@ -97,12 +96,15 @@ def _candidates(model: WindowModel, sensitivities: Sequence[Tensor]) -> list[_Ca
 
 
 def _gains(model: WindowModel, magnitudes: Tensor, mask: Tensor) -> Tensor:
-    """Bits (S,) that a 1 of each tensor takes more than a 0, by how often there are either."""
+    """Bits (S,) that a 1 of each tensor takes more than a 0, by how often there are either.
+
+    They are below 0 where nearly all are 1, as where a layer has died.
+    """
     sizes = [tensor.size for tensor in model.spec.layout]
     gains = []
     for of_tensor, is_coded in zip(torch.split(magnitudes, sizes), torch.split(mask, sizes), strict=True):
         zeros, ones = (((of_tensor == value) & is_coded).sum().clamp(min=1) for value in (0, 1))
-        gains.append(torch.log2(2 * zeros / ones).clamp(min=LEAST_GAIN).expand(len(of_tensor)))
+        gains.append(torch.log2(2 * zeros / ones).expand(len(of_tensor)))
     return torch.cat(gains)
 
 

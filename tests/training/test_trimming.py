@@ -59,7 +59,7 @@ def test_no_more_than_a_part_goes_however_low_the_aim() -> None:
     before = coded(model)
     trim(model, chunks, torch.Generator(), 0.0, lambda: num_nonzero(model))
     gone = (before != coded(model)).sum() / (before.abs() == 1).sum()
-    assert gone == pytest.approx(MOST_TRIMMED, abs=0.01)
+    assert 0.8 * MOST_TRIMMED < gone <= MOST_TRIMMED
 
 
 def test_those_go_that_matter_least() -> None:
@@ -84,6 +84,20 @@ def test_those_go_that_matter_least() -> None:
         assert num_nonzero(model) == count
         worst.append(psnr())
     assert cheapest > max(worst) + 1
+
+
+def test_where_zeros_are_rare_they_would_save_nothing() -> None:
+    model, chunks = begun(1.0)
+    assert model.coding is not None
+    tensor = model.spec.layout[2]
+    first = sum(before.size for before in model.spec.layout[:2])
+    of_tensor = slice(first, first + tensor.size)
+    with torch.no_grad():
+        model.shared[of_tensor] = model.coding.parameter_steps()[of_tensor]
+    trim(model, chunks, torch.Generator(), 0.0, lambda: num_nonzero(model))
+    after = coded(model)
+    assert torch.equal(after[of_tensor], torch.ones(tensor.size).int())
+    assert not torch.equal(after, torch.ones(len(after)).int())
 
 
 def keep_drawn(model: WindowModel, chunk_idx: int, chunk: ChunkFrames) -> None:
