@@ -6,15 +6,11 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-import torch
-from torch import Tensor
-
 from nvcodec.bitstream import StreamHeader
 from nvcodec.encoder.aim import Aim, Attempts, Result
 from nvcodec.encoder.config import EncoderConfig
-from nvcodec.encoder.quantization import QuantizedParameters, QuantizedWindow
 from nvcodec.encoder.sizing import target_bits
-from nvcodec.encoder.window_bits import bits_of_zeros, file_bits, trained_bits
+from nvcodec.encoder.window_bits import bits_of_zeros, trained_bits
 from nvcodec.encoder.window_encoding import WindowJob
 from nvcodec.errors import ConfigError
 from nvcodec.training.coding import Coding
@@ -41,8 +37,8 @@ LEAST_BITS = 1.1
 LMBDA_SLOPE = 2.0
 # Of a factor that processes tell each other.
 PRECISION = 10**6
-# Least part of its bits that a round is taken to leave.
-LEAST_LEFT = 0.7
+# Which part of a change of the bits a round leaves, in logarithms, at least and at most as far as the next one minds.
+RESPONSES = (0.25, 1.5)
 
 
 class _Best:
@@ -155,7 +151,8 @@ def train(
         return factor
 
     def train_round(symbol_bits: float, lmbda: float) -> Result:
-        _scale_steps(job, config, stream, goal.fixed_bits + symbol_bits)
+        assert job.model.coding is not None
+        job.model.coding.shift_steps(goal.fixed_bits + symbol_bits, lambda: trained_bits(job, config, stream))
         iterations = recipe.num_epochs(job.chunk_lengths) * recipe.num_iterations(job.chunk_lengths)
         length = min(iterations, max(LEAST_ROUND, math.ceil(ROUND_LENGTH * iterations)))
         train_for(StepCourse(length, ROUND_START), replace(goal, lmbda=lmbda))
@@ -185,15 +182,18 @@ def _approach(
     """
     assert job.model.coding is not None
     best, results = _Best(job.model.coding, result, aim), [result]
-    left = 1.0  # of the bits that a round begins with
+    response = 1.0
     for _ in range(MOST_ROUNDS):
-        factor = 0.0 if aim.is_met(result) or should_stop() else aim.factor(results)
-        symbol_bits = processes.first_says(round(result.symbol_bits * factor / left), job.model.device)
+        factor = 0.0 if aim.is_met(result) or should_stop() else aim.factor(results) ** (1 / response)
+        symbol_bits = processes.first_says(round(result.symbol_bits * factor), job.model.device)
         if not symbol_bits:
             break
-        lmbda *= (symbol_bits * left / result.symbol_bits) ** -LMBDA_SLOPE
-        result = train_round(symbol_bits, lmbda)
-        left = math.sqrt(min(max(result.symbol_bits / symbol_bits, LEAST_LEFT), 1 / LEAST_LEFT))
+        change = math.log(symbol_bits / result.symbol_bits)
+        lmbda *= math.exp(-LMBDA_SLOPE * change)
+        before, result = result, train_round(symbol_bits, lmbda)
+        if change:
+            response = math.log(result.symbol_bits / before.symbol_bits) / change
+            response = min(max(response, RESPONSES[0]), RESPONSES[1])
         best.keep(result)
         results.append(result)
     return best.go_back(), best.highest_psnr
@@ -236,24 +236,6 @@ def _psnr(job: WindowJob) -> float:
 def _result(job: WindowJob, config: EncoderConfig, stream: StreamHeader, goal: RateGoal) -> Result:
     symbol_bits = max(trained_bits(job, config, stream) - goal.fixed_bits, 1.0)
     return Result(symbol_bits, None if config.psnr is None else _psnr(job))
-
-
-def _scale_steps(job: WindowJob, config: EncoderConfig, stream: StreamHeader, bits: float) -> None:
-    """Make the steps of a window larger or smaller so that it takes so many bits in the file."""
-    coding = job.model.coding
-    assert coding is not None
-    steps = (0,) * len(job.spec.layout)
-
-    def count() -> Tensor:
-        shared, own, embeddings = coding.integers()
-        quantized = QuantizedWindow(
-            QuantizedParameters(steps, shared, tuple(own)), tuple((0, symbols) for symbols in embeddings)
-        )
-        return torch.tensor(file_bits(job, config, stream, quantized))
-
-    coding.release_steps()
-    coding.scale_steps(bits, count)
-    coding.fix_steps()
 
 
 def _require_reached(result: Result, highest_psnr: float, aim: Aim, config: EncoderConfig) -> None:

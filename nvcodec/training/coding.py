@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from nvcodec.bitstream import nearest_step_idx, step_size
+from nvcodec.bitstream import NUM_STEPS, nearest_step_idx, step_size
 from nvcodec.bitstream.headers import MAX_EMBEDDING_SYMBOL, MAX_WIDE_SYMBOL
 from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.errors import TrainingError
@@ -22,6 +23,9 @@ MAX_STEP_OCTAVES = 4.0
 
 SCALING_OCTAVES = 1 / 64
 """How exactly they are scaled."""
+
+MOST_SHIFT = 16
+"""Farthest that fixed steps are shifted among those of the file."""
 
 
 @dataclass(frozen=True)
@@ -172,13 +176,29 @@ class Coding:
     def _values(self) -> list[Tensor]:
         return [self._shared, *self._own, *self.embeddings]
 
-    def release_steps(self) -> None:
-        """Let the steps be changed again; they are still those of the file."""
-        if self.has_fixed_steps:
-            with torch.no_grad():
-                self.log_steps.copy_(torch.log2(self._final_steps))
-                self.log_embedding_steps.copy_(torch.log2(self._final_embedding_steps))
-            self.step_idx, self.embedding_step_idx = (), ()
+    def shift_steps(self, bits: float, count: Callable[[], float]) -> None:
+        """Exchange all steps, which are fixed, for finer ones, or for coarser ones, so that about so many bits result.
+
+        Each moves by as many places among the file's steps, and by one at least: trained values often lie just where
+        they are rounded to 0, so that the bits jump with the first.
+
+        Args:
+            bits: that there should be.
+            count: how many there are now.
+        """
+        start = (*self.step_idx, *self.embedding_step_idx)
+        is_too_much = count() > bits
+        nearest, miss = start, math.inf
+        for shift in range(1, MOST_SHIFT + 1):
+            shifted = tuple(min(max(idx + (shift if is_too_much else -shift), 0), NUM_STEPS - 1) for idx in start)
+            self.take_steps(shifted)
+            now = count()
+            if abs(math.log(now / bits)) < miss:
+                nearest, miss = shifted, abs(math.log(now / bits))
+            if (now > bits) != is_too_much:
+                break
+        self.take_steps(nearest)
+        self.refit()
 
     def parameter_steps(self) -> Tensor:
         """Step of each parameter, (S,)."""

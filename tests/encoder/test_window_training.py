@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,7 +33,7 @@ class Trainings:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, results: list[tuple[float, float | None]]) -> None:
         self.goals: list[RateGoal] = []
         self.courses: list[Any] = []
-        self.scaled_to: list[float] = []
+        self.shifted_to: list[float] = []
         self.trimmed_to: list[float] = []
         self.went_back_to = 0
         left = iter(results)
@@ -44,8 +46,10 @@ class Trainings:
         monkeypatch.setattr(window_training, "fit", fit)
         monkeypatch.setattr(window_training, "rate_goal", lambda *of: RateGoal(FIXED + 10_000, fixed_bits=FIXED))
         monkeypatch.setattr(window_training, "_result", lambda *of: Result(*next(left)))
-        monkeypatch.setattr(window_training, "_scale_steps", lambda *of: self.scaled_to.append(of[-1]))
         monkeypatch.setattr(window_training, "trim", lambda *of: self.trimmed_to.append(of[3]))
+
+    def shift_steps(self, bits: float, count: Callable[[], float]) -> None:
+        self.shifted_to.append(bits)
 
     def copy(self) -> int:
         return len(self.goals)
@@ -73,7 +77,10 @@ def test_a_size_that_is_missed_is_gone_on_for_with_other_steps_and_lmbda(monkeyp
     trainings = Trainings(monkeypatch, [(8_000.0, None), (9_000.0, None), (10_000.0, None)])
     assert trainings.train(EncoderConfig(bpp=0.1)) == 1
     # What a round loses of the bits that it begins with is made up for in the next.
-    assert trainings.scaled_to == [FIXED + 10_000, pytest.approx(FIXED + 10_000 / 0.9**0.5, abs=1)]
+    assert trainings.shifted_to == [
+        FIXED + 10_000,
+        pytest.approx(FIXED + 9_000 * (10 / 9) ** (math.log(10 / 8) / math.log(9 / 8)), abs=1),
+    ]
     assert not trainings.went_back_to
     first, second, third = (goal.lmbda for goal in trainings.goals)
     assert first is None
@@ -117,7 +124,7 @@ def test_a_quality_that_is_missed_by_little_is_gone_on_for(monkeypatch: pytest.M
     trainings = Trainings(monkeypatch, [(10_000.0, 29.8), (11_000.0, 30.1)])
     assert trainings.train(EncoderConfig(psnr=30.0), attempts=Attempts()) == 1
     assert len(trainings.goals) == 2
-    assert trainings.scaled_to[0] > FIXED + 10_000
+    assert trainings.shifted_to[0] > FIXED + 10_000
     assert trainings.trimmed_to == [30.0]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -175,17 +177,25 @@ def test_steps_are_scaled_alike_to_suit_a_number_of_bits(backbone: Backbone, rat
     assert (octaves.mean() > 0.2) == (ratio < 1)
 
 
-def test_steps_that_were_fixed_are_released_as_they_are() -> None:
+@pytest.mark.parametrize("ratio", [0.5, 0.9, 1.01, 1.4])
+def test_fixed_steps_are_shifted_together_to_the_nearest_bits(ratio: float) -> None:
     _, coding = begun()
     coding.fix_steps()
-    fixed, before = coding.step_idx, coding.rounded_bits().item()
-    coding.release_steps()
-    assert not coding.has_fixed_steps
-    assert coding.steps()
+    before = (*coding.step_idx, *coding.embedding_step_idx)
+    aim = ratio * coding.rounded_bits().item()
+    coding.shift_steps(aim, lambda: count(coding))
+    (shift,) = {now - then for now, then in zip((*coding.step_idx, *coding.embedding_step_idx), before, strict=True)}
+    assert (shift > 0) == (ratio < 1)
+    miss = abs(math.log(count(coding) / aim))
+    for other in (shift - 1, shift + 1):
+        if (other > 0) == (shift > 0) and other:
+            coding.take_steps([idx + other for idx in before])
+            assert abs(math.log(count(coding) / aim)) > miss - 0.02
+
+
+def count(coding: Coding) -> float:
     coding.refit()
-    assert coding.rounded_bits().item() == pytest.approx(before, rel=1e-3)
-    coding.fix_steps()
-    assert coding.step_idx == fixed
+    return coding.rounded_bits().item()
 
 
 @pytest.mark.parametrize("backbone", [Backbone.NERV, Backbone.VAST])
@@ -194,9 +204,7 @@ def test_what_was_coded_can_be_gone_back_to(backbone: Backbone) -> None:
     coding.fix_steps()
     shared, own, embeddings = coding.integers()
     before, copy = [shared, *own, *embeddings], coding.copy()
-    coding.release_steps()
-    coding.scale_steps(0.5 * coding.rounded_bits().item(), coding.rounded_bits)
-    coding.fix_steps()
+    coding.shift_steps(0.5 * coding.rounded_bits().item(), lambda: coding.rounded_bits().item())
     assert coding.step_idx != copy.step_idx[: len(coding.step_idx)]
     coding.go_back(copy)
     shared, own, embeddings = coding.integers()
