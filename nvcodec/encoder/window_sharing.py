@@ -64,6 +64,9 @@ def window_sharing(config: EncoderConfig, video_format: VideoFormat, chunks: Seq
     shared = own = None
     if not config.is_kappa_given or plain.kappa == 1:
         motion = _off_middle(planes, bit_depth, is_shared=True)
+        if not _moves(video_format, motion):
+            # Then nor does a chunk of it.
+            return plain
         if _has_texture(config, video_format, lengths, motion, num_textures=1) and not (
             is_different and chunks_differ(planes, bit_depth, motion)
         ):
@@ -95,9 +98,14 @@ def _has_texture(
 ) -> bool:
     """Whether textures show frames with such a motion well, and there are bits for them."""
     side, reach = min(video_format.width, video_format.height), _reach(motion)
-    if not LEAST_MOTION * side <= max(reach) <= min(MOST_MOTION * side, MAX_TEXTURE_MARGIN):
+    if not _moves(video_format, motion) or max(reach) > min(MOST_MOTION * side, MAX_TEXTURE_MARGIN):
         return False
     return texture_fits(config, video_format, chunk_lengths, num_textures, reach)
+
+
+def _moves(video_format: VideoFormat, motion: Sequence[Tensor]) -> bool:
+    """Whether the picture moves as a whole by so much that a texture that follows is worth it."""
+    return max(_reach(motion)) >= LEAST_MOTION * min(video_format.width, video_format.height)
 
 
 def _reach(motion: Sequence[Tensor]) -> tuple[float, float]:

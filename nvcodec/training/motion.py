@@ -35,15 +35,15 @@ def global_motion(planes: Sequence[Tensor], bit_depth: int) -> list[Tensor]:
         N times (T, 2) pixels to the right and down, float32: what a frame shows at a place lies there plus its
         displacement in the first frame.
     """
-    pyramids = [_pyramid(frame, bit_depth) for chunk in planes for frame in chunk]
-    unit = planes[0].shape[2] / pyramids[0][0].shape[1]
-    motion = torch.zeros(len(pyramids), 2)
-    reference = 0
-    for idx in range(1, len(pyramids)):
-        start = motion[idx - 1] - motion[reference]
-        motion[idx] = motion[reference] + _translation(pyramids[reference], pyramids[idx], start)
+    frames = [frame for chunk in planes for frame in chunk]
+    motion = torch.zeros(len(frames), 2)
+    reference, of_reference = 0, _pyramid(frames[0], bit_depth)
+    unit = planes[0].shape[2] / of_reference[0].shape[1]
+    for idx in range(1, len(frames)):
+        start, of_frame = motion[idx - 1] - motion[reference], _pyramid(frames[idx], bit_depth)
+        motion[idx] = motion[reference] + _translation(of_reference, of_frame, start)
         if idx - reference == REFERENCE_INTERVAL:
-            reference = idx
+            reference, of_reference = idx, of_frame
     return list(torch.split(motion * unit, [len(chunk) for chunk in planes]))
 
 
@@ -66,7 +66,10 @@ def _pyramid(frame: Tensor, bit_depth: int) -> list[Tensor]:
 def _detail(level: Tensor) -> Tensor:
     """What a picture (H, W) has beside its local mean, which changes with the light."""
     side = min(LOCAL_SIDE, *(length // 2 * 2 + 1 for length in level.shape))
-    mean = functional.avg_pool2d(level[None], side, stride=1, padding=side // 2, count_include_pad=False)
+    mean = level[None]
+    for height, width in ((side, 1), (1, side)):
+        padding = (height // 2, width // 2)
+        mean = functional.avg_pool2d(mean, (height, width), stride=1, padding=padding, count_include_pad=False)
     return level - mean[0]
 
 
