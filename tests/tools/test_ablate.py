@@ -51,7 +51,7 @@ def test_a_row_that_is_there_is_not_encoded_again(tmp_path: Path, monkeypatch: p
         "--chunk",
         "4",
         "--targets",
-        "bpp=8",
+        "params=20000",
     ]
     monkeypatch.setattr(sys, "argv", [*arguments, "--epochs", "1", "--variants", "kappa-0.5+mask-row", "kappa-0"])
     assert ablate.main() == 0
