@@ -18,8 +18,8 @@ AIM_ABOVE = 0.2
 DB_PER_LOG_BITS = 3.6
 # How near to one of two results, between which the aim lies, the next may be planned.
 LEAST_PART = 0.1
-# A training that is above its quality by more, or below it by more dB, is begun anew with other bits; a few times, and
-# not with many times fewer or more of them at once.
+# A training that is above its quality by more than can be trimmed, or below it by more dB than this, is begun anew with
+# other bits; a few times, and not with many times fewer or more of them at once.
 MOST_BELOW = 0.3
 MOST_TRAININGS = 4
 MOST_FACTOR = 4.0

@@ -64,8 +64,8 @@ def window_sharing(config: EncoderConfig, video_format: VideoFormat, chunks: Seq
     shared = own = None
     if not config.is_kappa_given or plain.kappa == 1:
         motion = _off_middle(planes, bit_depth, is_shared=True)
-        if not _moves(video_format, motion):
-            # Then nor does a chunk of it.
+        if not is_different and not _moves(video_format, motion):
+            # Then nor does a chunk of it, whose frames were followed from those of the chunk before.
             return plain
         if _has_texture(config, video_format, lengths, motion, num_textures=1) and not (
             is_different and chunks_differ(planes, bit_depth, motion)

@@ -98,7 +98,7 @@ def _sampled(samples: Tensor, places: Tensor) -> Tensor:
     sampled = functional.grid_sample(
         samples.expand(len(places), -1, -1, -1), places, mode="bicubic", padding_mode="border", align_corners=False
     )
-    return sampled.view(num_frames, parts, len(samples), -1).transpose(1, 2).reshape(num_frames, -1, height, width)
+    return sampled.reshape(num_frames, parts, len(samples), -1).transpose(1, 2).reshape(num_frames, -1, height, width)
 
 
 def _interpolation(num_positions: int, length: int) -> Tensor:
