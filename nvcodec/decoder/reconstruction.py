@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -11,12 +12,15 @@ from torch import Tensor
 from nvcodec.bitstream import ChunkContent, WindowContent
 from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.decoder.dequantization import chunk_embeddings, chunk_parameters
-from nvcodec.decoder.precision import reduced_precision
+from nvcodec.decoder.precision import reduced_precision, without_tf32
 from nvcodec.networks import build_network, time_encoding
 from nvcodec.video.color import planes_to_rgb, rgb_to_planes
 from nvcodec.video.format import VideoFormat
 from nvcodec.video.frame import Frame
 from nvcodec.video.packing import blocks_to_planes, values_to_samples
+
+FRAMES_AHEAD = {"cpu": 0, "cuda": 1}
+"""How many frames a device is given before one is waited for."""
 
 
 class ChunkReconstructor:
@@ -47,7 +51,7 @@ class ChunkReconstructor:
         self._device, self._fast = device, fast
         self._backbone = spec.backbone
         self._network = build_network(spec).to(device, dtype)
-        with torch.inference_mode():
+        with torch.inference_mode(), without_tf32(device):
             self._weights = self._network.weights(torch.from_numpy(chunk_parameters(window, chunk)).to(device, dtype))
         self._inputs = torch.from_numpy(_network_inputs(window, chunk)).to(device, dtype)
 
@@ -68,7 +72,8 @@ class ChunkReconstructor:
         Returns:
             (1, *output_shape) of the network, 0..1: RGB or gray in the coded size, or the samples of blocks (VAST).
         """
-        with torch.inference_mode(), reduced_precision(self._device, is_wanted=self._fast):
+        precision = reduced_precision(self._device, is_wanted=self._fast)
+        with torch.inference_mode(), precision, without_tf32(self._device):
             return self._network.frames(self._weights, self._inputs[position : position + 1])
 
     def to_rgb(self, output: Tensor) -> Tensor:
@@ -85,17 +90,47 @@ class ChunkReconstructor:
 
     def to_frame(self, position: int, output: Tensor) -> Frame:
         """The network's output for a frame, in the video's own format and with the frame's times."""
-        with torch.inference_mode():
-            planes = tuple(plane[0].cpu().numpy() for plane in self._planes(output))
-        return Frame(planes, pts=int(self.chunk.pts[position]), duration=int(self.chunk.durations[position]))
+        return self._copied(position, output).frame()
 
     def frames(self, positions: Iterable[int]) -> Iterator[Frame]:
-        """Frames in the video's own format, in the order asked for."""
+        """Frames in the video's own format, in the order asked for.
+
+        A GPU is given the next frame before the last is waited for, so that it computes while that is copied and used.
+        """
+        waiting: deque[_CopiedFrame] = deque()
         for position in positions:
-            yield self.to_frame(position, self.output(position))
+            waiting.append(self._copied(position, self.output(position)))
+            if len(waiting) > FRAMES_AHEAD[self._device.type]:
+                yield waiting.popleft().frame()
+        while waiting:
+            yield waiting.popleft().frame()
+
+    def _copied(self, position: int, output: Tensor) -> _CopiedFrame:
+        with torch.inference_mode():
+            planes = [plane[0] for plane in self._planes(output)]
+        return _CopiedFrame(planes, int(self.chunk.pts[position]), int(self.chunk.durations[position]), self._device)
 
     def _planes(self, output: Tensor) -> list[Tensor]:
         return output_planes(output, self._backbone, self.video_format)
+
+
+class _CopiedFrame:
+    """A frame whose samples are on their way from the device to the host."""
+
+    def __init__(self, planes: Iterable[Tensor], pts: int, duration: int, device: torch.device) -> None:
+        """Begin to copy planes (h, w), behind what the device has to do for them."""
+        self._planes = [plane.to("cpu", non_blocking=True) for plane in planes]
+        self._pts, self._duration = pts, duration
+        self._end: torch.cuda.Event | None = None
+        if device.type == "cuda":
+            self._end = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._end.record(torch.cuda.current_stream(device))
+
+    def frame(self) -> Frame:
+        """The frame, once it is there."""
+        if self._end is not None:
+            self._end.synchronize()
+        return Frame(tuple(plane.numpy() for plane in self._planes), self._pts, self._duration)
 
 
 def output_planes(output: Tensor, backbone: Backbone, video_format: VideoFormat) -> list[Tensor]:

@@ -195,7 +195,8 @@ def fit(
         losses, errors_sum = torch.zeros((), device=model.device), torch.zeros((), device=model.device)
         drawn = [next(of_chunk) for of_chunk in batches]
         for together in joint_groups:
-            of_group = {chunk_idx: drawn[chunk_idx].to(model.device) for chunk_idx in together}
+            # Without waiting for the device: of so little a copy is made before it is taken over.
+            of_group = {chunk_idx: drawn[chunk_idx].to(model.device, non_blocking=True) for chunk_idx in together}
             loss, errors = joint_loss(model, chunks, of_group, recipe)
             losses, errors_sum = losses + loss.detach(), errors_sum + errors.sum()
             loss.backward()  # type: ignore[no-untyped-call]

@@ -82,6 +82,7 @@ class WindowModel:
         self.mask = mask.to(self.device)
         self._shares_all, self._shares_none = bool(self.mask.all()), not bool(self.mask.any())
         self.time_over_window = self._shares_all and not self.spec.has_embedding and len(self.chunk_lengths) > 1
+        self._time_inputs = [] if self.spec.has_embedding else self._times_of_chunks()
 
     def theta(self, chunk_idx: int) -> Tensor:
         """Parameters (S,) of one chunk's network, as they are coded if they are."""
@@ -142,9 +143,7 @@ class WindowModel:
         if self.encoders:
             embeddings: Tensor = self.encoders[chunk_idx](self._pad(targets))
             return embeddings
-        first = sum(self.chunk_lengths[:chunk_idx]) if self.time_over_window else 0
-        num_frames = sum(self.chunk_lengths) if self.time_over_window else self.chunk_lengths[chunk_idx]
-        return self.network.time_inputs([first + idx for idx in frame_idx.tolist()], num_frames).to(self.device)
+        return self._time_inputs[chunk_idx][frame_idx]
 
     def embeddings(self, chunk_idx: int, chunk: ChunkFrames) -> Tensor:
         """Embeddings (T, C, h, w) of all frames of a chunk, without gradient."""
@@ -161,6 +160,13 @@ class WindowModel:
         """
         logits = self.network.logits(self.network.weights(theta), inputs)[:, :, :height, :width]
         return floored_output(logits, self.spec, output_floor)
+
+    def _times_of_chunks(self) -> list[Tensor]:
+        """Per chunk what a network without embeddings is told of each frame, on the device once for all iterations."""
+        if self.time_over_window:
+            of_window = self.network.time_inputs(range(sum(self.chunk_lengths)), sum(self.chunk_lengths))
+            return list(torch.split(of_window.to(self.device), list(self.chunk_lengths)))
+        return [self.network.time_inputs(range(count), count).to(self.device) for count in self.chunk_lengths]
 
     def _pad(self, targets: Tensor) -> Tensor:
         """Repeat the last row and column up to the coded size."""

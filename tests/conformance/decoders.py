@@ -25,14 +25,14 @@ Decoder = Callable[[Path, bool], Outcome]
 """Decodes a file, its samples too or only its integers."""
 
 
-def codec(open_file: Callable[[Path], AbstractContextManager[Readable]]) -> Decoder:
-    """The codec on the CPU with random access, reading through what ``open_file`` gives it."""
+def codec(open_file: Callable[[Path], AbstractContextManager[Readable]], device: str = "cpu") -> Decoder:
+    """The codec with random access, reading through what ``open_file`` gives it."""
 
     def run(path: Path, with_samples: bool) -> Outcome:
         try:
             with open_file(path) as source, NvstReader(source) as reader:
                 integers = reader.integers_digest()
-                samples = b"".join(_samples_of(reader)) if with_samples else None
+                samples = b"".join(_samples_of(reader, device)) if with_samples else None
                 return Outcome(True, integers, samples)
         except BitstreamError:
             return Outcome(False)
@@ -56,15 +56,18 @@ def codec_in_order(path: Path, with_samples: bool) -> Outcome:
         return Outcome(False)
 
 
-def _samples_of(reader: NvstReader) -> Iterator[bytes]:
+def _samples_of(reader: NvstReader, device: str) -> Iterator[bytes]:
     for window_idx, entry in enumerate(reader.windows):
         window = reader.read_window(window_idx)
         for chunk_idx in range(len(entry.chunks)):
-            yield from _samples_of_chunk(window, reader.read_chunk(window_idx, chunk_idx, window), reader.header.format)
+            chunk = reader.read_chunk(window_idx, chunk_idx, window)
+            yield from _samples_of_chunk(window, chunk, reader.header.format, device)
 
 
-def _samples_of_chunk(window: WindowContent, chunk: ChunkContent, video_format: VideoFormat) -> Iterator[bytes]:
-    network = ChunkReconstructor(window, chunk, video_format, torch.device("cpu"))
+def _samples_of_chunk(
+    window: WindowContent, chunk: ChunkContent, video_format: VideoFormat, device: str = "cpu"
+) -> Iterator[bytes]:
+    network = ChunkReconstructor(window, chunk, video_format, torch.device(device))
     for frame in network.frames(range(network.num_frames)):
         yield from raw_writer.sample_bytes(frame)
 

@@ -20,8 +20,9 @@ SHOWN = [
 ]
 
 
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 @pytest.mark.parametrize("name", SHOWN)
-def test_samples_are_near_the_reference(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_samples_are_near_the_reference(name: str, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # Emulated where the CPU has no bfloat16.
     monkeypatch.setattr("nvcodec.decoder.precision.is_bfloat16_fast", lambda device: True)
     is_different = False
@@ -30,17 +31,17 @@ def test_samples_are_near_the_reference(name: str, monkeypatch: pytest.MonkeyPat
         for window_idx, entry in enumerate(reader.windows):
             window = reader.read_window(window_idx)
             for chunk_idx in range(len(entry.chunks)):
-                content = (window, reader.read_chunk(window_idx, chunk_idx, window), reader.header.format, encodes.CPU)
-                fast, reference = ChunkReconstructor(*content, fast=True), ChunkReconstructor(*content, torch.float64)
+                content = (window, reader.read_chunk(window_idx, chunk_idx, window), reader.header.format)
+                full = ChunkReconstructor(*content, torch.device(device))
+                fast = ChunkReconstructor(*content, torch.device(device), fast=True)
+                reference = ChunkReconstructor(*content, encodes.CPU, torch.float64)
                 positions = range(fast.num_frames)
                 for ours, theirs in zip(fast.frames(positions), reference.frames(positions), strict=True):
                     for plane, expected in zip(ours.planes, theirs.planes, strict=True):
                         difference = np.abs(plane.astype(int) - expected.astype(int))
                         assert difference.max() <= 4 * level
                         assert np.sqrt(np.mean(difference**2)) <= 0.75 * level
-                is_different |= not torch.equal(
-                    fast.output(0).double(), ChunkReconstructor(*content).output(0).double()
-                )
+                is_different |= not torch.equal(fast.output(0).double(), full.output(0).double())
     assert is_different
 
 

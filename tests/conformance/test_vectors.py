@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.conformance.decoders import DECODERS, IN_ORDER
+from tests.conformance.decoders import DECODERS, IN_ORDER, codec
 from tools.check_conformance import VECTORS, judge, load_manifest, load_values
 from tools.make_vectors import GROUPS, TOLERANCE, all_vectors, check_shown
 from tools.vectors.manifest import manifest_text, refusal_of, verification_of, with_tables
@@ -61,6 +62,12 @@ def test_decoders_conform(name: str, decoder: str) -> None:
         assert outcome.is_decoded and outcome.integers != entry.get("integers")
         return
     assert not judge(name, entry, outcome).failures
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_gpu_conforms(name: str) -> None:
+    assert not judge(name, MANIFEST[name], codec(nullcontext, "cuda")(VECTORS / name, True)).failures
 
 
 def test_the_codec_says_why_it_refuses() -> None:

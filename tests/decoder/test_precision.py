@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from nvcodec.bitstream.network_spec import Backbone
-from nvcodec.decoder.precision import reduced_precision
+from nvcodec.decoder.precision import reduced_precision, without_tf32
 from nvcodec.encoder.presets import PRESETS
 from tests import encodes
 
@@ -30,6 +30,30 @@ def test_a_version_that_does_not_tell_what_the_cpu_can_is_left_alone(monkeypatch
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     with reduced_precision(encodes.CPU, is_wanted=True):
         assert functional.conv2d(torch.ones(1, 1, 4, 4), torch.ones(1, 1, 3, 3)).dtype == torch.float32
+
+
+def tf32_settings() -> tuple[object, ...]:
+    backends = torch.backends
+    if hasattr(backends.cudnn, "conv"):
+        return backends.cudnn.conv.fp32_precision, backends.cuda.matmul.fp32_precision
+    return backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32
+
+
+def test_a_gpu_computes_float32_as_such_for_a_while() -> None:
+    before = tf32_settings()
+    assert before[0] in ("tf32", True)
+    with without_tf32(torch.device("cuda")):
+        assert set(tf32_settings()) <= {"ieee", False}
+    assert tf32_settings() == before
+    with pytest.raises(RuntimeError, match="a test"), without_tf32(torch.device("cuda", 1)):
+        raise RuntimeError("a test")
+    assert tf32_settings() == before
+
+
+def test_nothing_is_changed_for_a_cpu() -> None:
+    before = tf32_settings()
+    with without_tf32(encodes.CPU):
+        assert tf32_settings() == before
 
 
 def test_the_recipes_of_the_papers_are_precise() -> None:

@@ -8,7 +8,7 @@ import torch
 
 from nvcodec.bitstream import NvstReader
 from nvcodec.bitstream.network_spec import Backbone
-from nvcodec.decoder.reconstruction import ChunkReconstructor
+from nvcodec.decoder.reconstruction import FRAMES_AHEAD, ChunkReconstructor
 from nvcodec.errors import DeviceError
 from nvcodec.video.format import ChromaSubsampling, VideoFormat
 from tests import clips, encodes
@@ -86,6 +86,22 @@ def test_a_frame_is_the_same_whichever_others_are_asked_for(tmp_path: Path) -> N
         frames = list(single.frames(order))
         encodes.assert_same_frames(frames, [together[position] for position in order])
         assert [frame.pts for frame in frames] == [together[position].pts for position in order]
+
+
+@pytest.mark.parametrize("num_ahead", [1, 3, 9])
+def test_frames_that_are_begun_ahead_come_in_order(
+    tmp_path: Path, num_ahead: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    single, _ = make_reconstructors(tmp_path, Backbone.HNERV, VideoFormat(33, 27))
+    expected = list(single.frames([2, 0, 1, 3]))
+    begun: list[int] = []
+    output = single.output
+    monkeypatch.setattr(single, "output", lambda position: begun.append(position) or output(position))
+    monkeypatch.setitem(FRAMES_AHEAD, "cpu", num_ahead)
+    frames = single.frames([2, 0, 1, 3])
+    first = next(frames)
+    assert begun == [2, 0, 1, 3][: num_ahead + 1]
+    encodes.assert_same_frames([first, *frames], expected)
 
 
 def test_devices_have_names_or_are_refused() -> None:
