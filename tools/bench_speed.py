@@ -23,6 +23,7 @@ from tools.speed.figures import Figure, format_value, store
 from tools.speed.growth import measure_growth
 from tools.speed.hnerv import measure_frames, measure_steps
 from tools.speed.machine import copy_bandwidth, peak_flops
+from tools.speed.paper import measure_paper_decodes, measure_paper_steps
 from tools.speed.sharing import measure_sharing
 from tools.speed.starting import measure_starts
 
@@ -43,6 +44,8 @@ def main() -> None:
         "clips": measure_clips,
         "hnerv-frame": partial(measure_frames, options.hnerv),
         "hnerv-step": partial(measure_steps, options.hnerv),
+        "paper-step": measure_paper_steps,
+        "paper-decode": measure_paper_decodes,
         "sharing": measure_sharing,
         "growth": measure_growth,
     }

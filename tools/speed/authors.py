@@ -45,12 +45,13 @@ class AuthorsHNeRV:
         decoder: their ``HNeRVDecoder`` of it.
     """
 
-    def __init__(self, folder: Path, spec: NetworkSpec) -> None:
+    def __init__(self, folder: Path, spec: NetworkSpec, device: torch.device) -> None:
         """Build it by the formula of their ``train_nerv_all.py``.
 
         Args:
             folder: with their ``model_all.py``.
             spec: of our HNeRV by their design, whose parameters theirs has, too.
+            device: where it is.
         """
         code = _load(folder / "model_all.py")
         strides = [stage.stride for stage in spec.stages]
@@ -69,7 +70,7 @@ class AuthorsHNeRV:
             lower_width=12,
             out_bias="tanh",
         )
-        self.module: nn.Module = code.HNeRV(arguments)
+        self.module: nn.Module = code.HNeRV(arguments).to(device)
         self.decoder: nn.Module = code.HNeRVDecoder(self.module)
         self._optimizer = torch.optim.Adam(self.module.parameters(), weight_decay=0.0)
 

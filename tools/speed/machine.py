@@ -9,7 +9,8 @@ import torch
 from tools.rd.running import processor_name
 from tools.speed.timing import median_seconds
 
-SIDE = 2048
+SIDES = {"cpu": 2048, "cuda": 8192}
+"""Rows and columns of the matrices, by type of device: enough for it to be busy."""
 COPIED_BYTES = 256 << 20
 
 
@@ -20,9 +21,10 @@ def describe_machine() -> str:
 
 
 def peak_flops(dtype: torch.dtype, device: torch.device) -> float:
-    """Floating-point operations per second of a matrix product of 2048 x 2048."""
-    a, b = (torch.randn(SIDE, SIDE, device=device).to(dtype) for _ in range(2))
-    return 2 * SIDE**3 / median_seconds(lambda: a @ b, 7, device)
+    """Floating-point operations per second of a product of square matrices."""
+    side = SIDES[device.type]
+    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    return 2 * side**3 / median_seconds(lambda: a @ b, 7, device)
 
 
 def copy_bandwidth(device: torch.device) -> float:
