@@ -132,8 +132,8 @@ class StagedNetwork(Network):
 
     def _upsample(self, x: Tensor, weights: Mapping[str, Tensor], stage_idx: int) -> Tensor:
         """Convolution and pixel shuffle of a stage, without its activation."""
-        x = self._conv(x, weights, f"stages.{stage_idx}.conv")
-        return functional.pixel_shuffle(x, self.spec.stages[stage_idx].stride)
+        name, stride = f"stages.{stage_idx}.conv", self.spec.stages[stage_idx].stride
+        return shuffled_convolution(x, weights[f"{name}.weight"], weights[f"{name}.bias"], stride)
 
 
 def convolution(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -141,11 +141,27 @@ def convolution(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     return functional.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
 
 
+def shuffled_convolution(x: Tensor, weight: Tensor, bias: Tensor, stride: int) -> Tensor:
+    """``pixel_shuffle(convolution(x, weight, bias), stride)``, for channels that lie last in memory.
+
+    The convolution has its outputs in an order in which all channels of a position, and of its neighbours in the row,
+    are one run of memory to be moved. With its back PyTorch's shuffle takes twice to three times as long.
+    """
+    channels, (height, width) = weight.shape[0] // stride**2, x.shape[2:]
+    by_position = (
+        values.view(channels, stride**2, *values.shape[1:]).transpose(0, 1).reshape(values.shape)
+        for values in (weight, bias)
+    )
+    runs = convolution(x, *by_position).permute(0, 2, 3, 1).reshape(-1, height, width, stride, stride * channels)
+    shuffled = runs.transpose(2, 3).reshape(-1, height * stride, width * stride, channels)
+    return shuffled.permute(0, 3, 1, 2)
+
+
 def output_activation(logits: Tensor, spec: NetworkSpec) -> Tensor:
     """Map the head's output to 0..1."""
-    return (
-        torch.sigmoid(logits) if spec.output_activation == OutputActivation.SIGMOID else torch.tanh(logits) * 0.5 + 0.5
-    )
+    if spec.output_activation == OutputActivation.SIGMOID:
+        return torch.sigmoid(logits)
+    return (torch.tanh(logits) * 0.5).add_(0.5)
 
 
 def full_precision(x: Tensor) -> AbstractContextManager[object]:

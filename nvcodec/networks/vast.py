@@ -7,9 +7,8 @@ from typing import Self
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from nvcodec.bitstream.network_spec import VAST_BLOCK, NetworkSpec
+from nvcodec.bitstream.network_spec import NetworkSpec
 from nvcodec.networks.network import StagedNetwork, channels_last, convolution
 from nvcodec.networks.texture import Texture
 
@@ -53,8 +52,7 @@ class VAST(StagedNetwork):
     def _head(self, x: Tensor, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
         if self._texture is None:
             return self._conv(x, weights, "head")
-        moved = self._texture.moved(weights["texture"], inputs[:, self.spec.num_features :])
-        blocks = channels_last(functional.pixel_unshuffle(moved, VAST_BLOCK))
+        blocks = self._texture.moved(weights["texture"], inputs[:, self.spec.num_features :])
         # As if the blocks were behind the features, but with nothing copied, there and back.
         of_features, of_texture = torch.tensor_split(weights["head.weight"], [x.shape[1]], dim=1)
         return convolution(x, of_features, weights["head.bias"]) + convolution(blocks, of_texture)

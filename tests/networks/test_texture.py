@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn import functional
 
 from nvcodec.bitstream.network_spec import Backbone, NetworkSpec, Stage, coefficients_of_band
 from nvcodec.networks.texture import Texture, cosines, frequencies_of_band
@@ -40,6 +41,13 @@ def some_bands(spec: NetworkSpec, seed: int = 4) -> dict[str, Tensor]:
         for tensor in spec.layout
         if tensor.is_texture
     }
+
+
+def moved(spec: NetworkSpec, samples: Tensor, motion: Tensor) -> Tensor:
+    """What frames show, (N, channels, coded height, coded width)."""
+    blocks = Texture(spec).moved(samples, motion)
+    assert blocks.shape[1:] == (4 * len(samples), spec.coded_height // 2, spec.coded_width // 2)
+    return functional.pixel_shuffle(blocks, 2)
 
 
 def some_samples(spec: NetworkSpec) -> Tensor:
@@ -133,7 +141,7 @@ def constant_motion(spec: NetworkSpec, right: float, down: float) -> Tensor:
 def test_without_motion_a_frame_shows_what_is_within_the_margin(margin: int) -> None:
     spec = dataclasses.replace(SPEC, texture_margin=margin)
     samples = some_samples(spec)
-    (shown,) = Texture(spec).moved(samples, constant_motion(spec, 0, 0))
+    (shown,) = moved(spec, samples, constant_motion(spec, 0, 0))
     torch.testing.assert_close(shown, samples[:, margin : margin + 12, margin : margin + 18], rtol=0, atol=1e-12)
 
 
@@ -141,14 +149,14 @@ def test_without_motion_a_frame_shows_what_is_within_the_margin(margin: int) -> 
 @pytest.mark.parametrize(("right", "down"), [(1, 0), (0, 1), (3, -2), (-1, 3), (0, 9)])
 def test_two_units_of_motion_move_the_texture_by_a_pixel(right: int, down: int) -> None:
     samples = some_samples(SPEC)
-    (shown,) = Texture(SPEC).moved(samples, constant_motion(SPEC, 2 * right, 2 * down))
+    (shown,) = moved(SPEC, samples, constant_motion(SPEC, 2 * right, 2 * down))
     torch.testing.assert_close(shown, samples[:, 3 + down : 15 + down, 3 + right : 21 + right], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(("right", "down"), [(50, -50), (-50, 50)])
 def test_beyond_its_edges_the_texture_goes_on_as_it_is_there(right: int, down: int) -> None:
     samples = some_samples(SPEC)
-    (shown,) = Texture(SPEC).moved(samples, constant_motion(SPEC, 2 * right, 2 * down))
+    (shown,) = moved(SPEC, samples, constant_motion(SPEC, 2 * right, 2 * down))
     corner = samples[:, 0 if down < 0 else -1, 0 if right < 0 else -1]
     torch.testing.assert_close(shown, corner[:, None, None].expand(-1, 12, 18), rtol=0, atol=1e-12)
 
@@ -189,11 +197,11 @@ def test_the_moved_texture_follows_its_formula() -> None:
     generator = torch.Generator().manual_seed(5)
     # Up to a dozen pixels, so that part of it lies beyond the edges, and differently at every position.
     motion = 12 * torch.randn(2, 2, 2, 3, generator=generator, dtype=torch.float64)
-    shown = Texture(SPEC).moved(samples, motion)
+    shown = moved(SPEC, samples, motion)
     for frame, frame_motion in zip(shown, motion, strict=True):
         expected = moved_by_hand(SPEC, samples.numpy(), frame_motion.numpy())
         np.testing.assert_allclose(frame.numpy(), expected, rtol=0, atol=1e-10)
-    single = Texture(SPEC).moved(samples.float(), motion.float())
+    single = moved(SPEC, samples.float(), motion.float())
     torch.testing.assert_close(single.double(), shown, rtol=0, atol=1e-4)
 
 
@@ -204,8 +212,8 @@ def test_threads_and_gradients_change_nothing(num_frames: int, num_threads: int)
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(num_threads)
-        parts = Texture(SPEC).moved(samples, motion)
-        whole = Texture(SPEC).moved(samples, motion.requires_grad_())
+        parts = moved(SPEC, samples, motion)
+        whole = moved(SPEC, samples, motion.requires_grad_())
     finally:
         torch.set_num_threads(before)
     assert whole.requires_grad
