@@ -107,14 +107,14 @@ class StagedNetwork(Network):
     def logits(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
         """What :meth:`frames` returns, before its output activation.
 
-        Under autocast the stages alone are of its type, which are nearly all of the work: what comes before them is
-        about the whole frame, and the head's rounding would be seen.
+        Under autocast the stages are of its type, which are nearly all of the work: what comes before them is about the
+        whole frame. The head is so only in training, to which its rounding is noise of no account; it would be seen.
         """
         with full_precision(inputs):
             x = self._base(weights, inputs)
         x = self._stages(x, weights, inputs)
         with full_precision(inputs):
-            return self._head(x.to(inputs.dtype), weights, inputs)
+            return self._head(x if torch.is_grad_enabled() else x.to(inputs.dtype), weights, inputs)
 
     @abstractmethod
     def _base(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
@@ -127,8 +127,8 @@ class StagedNetwork(Network):
         return x
 
     def _head(self, x: Tensor, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
-        """The last convolution."""
-        return self._conv(x, weights, "head")
+        """The last convolution, computed in the type of ``x``, of which it gives that of the inputs."""
+        return convolution(x, *(weights[f"head.{name}"].to(x.dtype) for name in ("weight", "bias"))).to(inputs.dtype)
 
     def _upsample(self, x: Tensor, weights: Mapping[str, Tensor], stage_idx: int) -> Tensor:
         """Convolution and pixel shuffle of a stage, without its activation."""

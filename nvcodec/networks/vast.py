@@ -51,8 +51,8 @@ class VAST(StagedNetwork):
 
     def _head(self, x: Tensor, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
         if self._texture is None:
-            return self._conv(x, weights, "head")
+            return super()._head(x, weights, inputs)
         blocks = self._texture.moved(weights["texture"], inputs[:, self.spec.num_features :])
         # As if the blocks were behind the features, but with nothing copied, there and back.
         of_features, of_texture = torch.tensor_split(weights["head.weight"], [x.shape[1]], dim=1)
-        return convolution(x, of_features, weights["head.bias"]) + convolution(blocks, of_texture)
+        return super()._head(x, {**weights, "head.weight": of_features}, inputs) + convolution(blocks, of_texture)

@@ -208,13 +208,11 @@ class Coding:
 
     def parameters(self, values: Tensor) -> Tensor:
         """Parameters (S,), shared or own, as a decoder would have them."""
-        steps = self.parameter_steps()
-        return _rounded(values / steps) * steps
+        return _rounded(values, self.parameter_steps())
 
     def inputs(self, chunk_idx: int, frame_idx: Tensor) -> Tensor:
         """Embeddings (N, C, h, w) of some frames of a chunk as a decoder would have them."""
-        step = self._embedding_step(chunk_idx)
-        return _rounded(self.embeddings[chunk_idx][frame_idx] / step) * step
+        return _rounded(self.embeddings[chunk_idx][frame_idx], self._embedding_step(chunk_idx))
 
     def bits(self) -> Tensor:
         """Bits of all that is coded, a scalar to differentiate; shared parameters count once."""
@@ -298,13 +296,33 @@ def in_coded_order(symbols: Tensor) -> Tensor:
 
 def _taken(values: Tensor, places: Tensor) -> Tensor:
     """What of ``values`` (S,) is at ``places`` (n,), in order; without a copy if that is everything."""
-    return values if places.numel() == values.numel() else values[places]
+    return values if places.numel() == values.numel() else values.index_select(0, places)
 
 
-def _rounded(symbols: Tensor) -> Tensor:
-    """The nearest integers, with the gradient of the symbols."""
-    # Exact: the difference to the nearest integer and its sum with the symbol are float32 numbers.
-    return symbols + (torch.round(symbols) - symbols).detach()
+class _Rounded(torch.autograd.Function):
+    """Multiples of steps, with the gradient that they would have if nothing were rounded (straight-through)."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, values: Tensor, steps: Tensor) -> Tensor:
+        symbols = values / steps
+        rounded = torch.round(symbols)
+        if ctx.needs_input_grad[1]:  # type: ignore[attr-defined]
+            ctx.save_for_backward(rounded - symbols)
+        return rounded.mul_(steps)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *gradients: Tensor) -> tuple[Tensor, Tensor | None]:
+        of_steps = None
+        if ctx.needs_input_grad[1]:  # type: ignore[attr-defined]
+            (excess,) = ctx.saved_tensors  # type: ignore[attr-defined]
+            of_steps = gradients[0] * excess
+        return gradients[0], of_steps
+
+
+def _rounded(values: Tensor, steps: Tensor) -> Tensor:
+    """The nearest multiples of ``steps``, as many or one for all, with the gradients that :class:`_Rounded` has."""
+    result: Tensor = _Rounded.apply(values, steps.expand_as(values))  # type: ignore[no-untyped-call]
+    return result
 
 
 def _to_integers(symbols: Tensor, bound: int) -> npt.NDArray[np.int32]:

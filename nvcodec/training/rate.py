@@ -47,21 +47,23 @@ class SectionRate:
         self._table_bits = 8 * sum(len(table.pack()) for table in tables if table is not None)
         curves = [_curve(table) for table in tables]
         ends = np.cumsum([curve.size for _, curve in curves])
-        self._bits = self._to_device(np.concatenate([curve for _, curve in curves]).astype(np.float32))
+        bits = np.concatenate([curve for _, curve in curves])
+        self._bits = self._to_device(bits.astype(np.float32))
+        self._slopes = self._to_device(np.diff(bits).astype(np.float32))
         # For each symbol, where its table's curve lies among all, and which symbol stands first in it.
         self._first = self._by_symbol([low for low, _ in curves], table_idx, np.float32)
-        self._start = self._by_symbol([0, *ends[:-1]], table_idx, np.int64)
+        self._start = self._by_symbol([0, *ends[:-1]], table_idx, np.int32)
         self._last = self._by_symbol([curve.size - 2 for _, curve in curves], table_idx, np.float32)
 
     def bits(self, symbols: Tensor) -> Tensor:
         """Bits of the tables and of ``symbols`` (n,), in coded order; a scalar to differentiate."""
         position = symbols - self._first
         with torch.no_grad():
-            left = position.floor().clamp_(min=0).minimum(self._last)
-            where = self._start + left.long()
-            bits = self._bits[where]
-            slope = self._bits[where + 1] - bits
-        return self._table_bits + torch.sum(bits + (position - left) * slope)
+            left = torch.minimum(position.floor().clamp_(min=0), self._last)
+            where = left.int().add_(self._start)
+            bits = self._bits.index_select(0, where).sum()
+            slopes = self._slopes.index_select(0, where)
+        return self._table_bits + bits + torch.dot(position - left, slopes)
 
     def _split(self, symbols: npt.NDArray[np.int32]) -> list[npt.NDArray[np.int32]]:
         return np.split(symbols, np.cumsum(self._counts)[:-1])

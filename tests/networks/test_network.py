@@ -13,6 +13,7 @@ from nvcodec.bitstream.layout import TensorKind
 from nvcodec.bitstream.network_spec import Activation, Backbone, NetworkSpec, OutputActivation
 from nvcodec.errors import MalformedError
 from nvcodec.networks import NetworkDesign, build_network, solve_network, time_encoding
+from nvcodec.networks.network import shuffled_convolution
 from nvcodec.networks.positional import grid_encoding
 from nvcodec.networks.texture import Texture
 from nvcodec.video.format import ChromaSubsampling, VideoFormat
@@ -328,6 +329,43 @@ def test_the_head_sees_the_blocks_of_the_moved_texture_behind_the_last_stage() -
     shown = network.logits(network.weights(theta), inputs)
     torch.testing.assert_close(shown, expected, rtol=0, atol=1e-12)
     assert shown.std() > 0.1
+
+
+@pytest.mark.parametrize("memory_format", [torch.channels_last, torch.contiguous_format])
+@pytest.mark.parametrize(("num_frames", "stride"), [(1, 2), (3, 5), (2, 1)])
+def test_a_shuffled_convolution_is_one_with_a_pixel_shuffle_behind_it(
+    num_frames: int, stride: int, memory_format: torch.memory_format
+) -> None:
+    generator = torch.Generator().manual_seed(3)
+    shapes = (num_frames, 4, 5, 7), (3 * stride**2, 4, 3, 3), (3 * stride**2,)
+    x, weight, bias = (torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes)
+    shuffled = shuffled_convolution(x.contiguous(memory_format=memory_format), weight, bias, stride)
+    expected = nn.functional.pixel_shuffle(nn.functional.conv2d(x, weight, bias, padding=1), stride)
+    torch.testing.assert_close(shuffled, expected, rtol=0, atol=1e-12)
+    assert memory_format is torch.contiguous_format or shuffled.is_contiguous(memory_format=memory_format)
+
+
+@pytest.mark.parametrize("spec", [small_spec(Backbone.HNERV), small_spec(Backbone.VAST), TEXTURED])
+def test_the_head_is_less_precise_in_training_alone(spec: NetworkSpec) -> None:
+    theta, inputs = random_theta(spec), some_inputs(spec)
+    if spec is TEXTURED:
+        theta = with_texture(theta, spec)
+    network = build_network(spec)
+
+    def logits(theta: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return network.logits(network.weights(theta), inputs)
+
+    with torch.no_grad():
+        shown, precise = logits(theta), network.logits(network.weights(theta), inputs)
+    trained = logits(theta.requires_grad_())
+    assert shown.dtype == trained.dtype == torch.float32
+    assert not torch.equal(shown, shown.bfloat16().float())
+    # A texture comes on top, in full.
+    assert torch.equal(trained, trained.bfloat16().float()) == (spec is not TEXTURED)
+    scale = precise.abs().max()
+    assert 0 < (shown - precise).abs().max() < 0.05 * scale
+    assert 0 < (trained - shown).abs().max() < 0.05 * scale
 
 
 def test_motion_enters_by_the_texture_alone() -> None:
