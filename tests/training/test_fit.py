@@ -10,13 +10,16 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.networks import build_network, time_encoding
 from nvcodec.training.chunk_frames import ChunkFrames
-from nvcodec.training.fit import FitProgress, fit, seconds_per_epoch
+from nvcodec.training.fit import TELLING_INTERVAL, FitProgress, fit, seconds_per_epoch
 from nvcodec.training.losses import Loss, distortion
-from nvcodec.training.recipe import Recipe
+from nvcodec.training.rate_term import REFIT_INTERVAL
+from nvcodec.training.recipe import RateRecipe, Recipe
+from nvcodec.training.steering import RateGoal
 from nvcodec.training.window_model import WindowModel
 from nvcodec.video.format import VideoFormat
 from tests import encodes
@@ -262,3 +265,37 @@ def test_subnormal_numbers_are_zero_only_while_training() -> None:
     run_fit(model, chunks, ONE_STEP, on_progress=lambda progress: seen.append(smallest / 2))
     assert seen == [0.0]
     assert smallest / 2 > 0
+
+
+class ReadingOperations(TorchDispatchMode):
+    """Notes when values are read off the device, for which the host has to wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.iteration, self.found = 0, set[int]()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if torch.Tag.data_dependent_output in func.tags or func is torch.ops.aten.nonzero.default:
+            self.found.add(self.iteration)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("backbone", [Backbone.NERV, Backbone.HNERV, Backbone.VAST])
+def test_few_iterations_wait_for_the_device(backbone: Backbone) -> None:
+    model, chunks = make_model(backbone, 0.5, (60, 60)), make_chunks((60, 60))
+    operations = ReadingOperations()
+    bpps: list[float | None] = []
+
+    def on_progress(state: FitProgress) -> None:
+        operations.iteration = state.iteration
+        bpps.append(state.bpp)
+
+    rate = RateRecipe(start=0.3, fixed_steps=0.8)
+    with operations:
+        recipe = Recipe(epochs=2, rate=rate)
+        run_fit(model, chunks, recipe, goal=RateGoal(bits=20_000.0, lmbda=1e-6), on_progress=on_progress)
+    begun = bpps.index(next(bpp for bpp in bpps if bpp is not None))
+    told = {iteration for iteration in range(120) if iteration % TELLING_INTERVAL == 0 or iteration in (59, 119)}
+    prepared = {begun + count for count in range(0, 120, REFIT_INTERVAL)} | {96}
+    assert operations.found - {120} <= told | prepared
+    assert told | {begun} <= operations.found
