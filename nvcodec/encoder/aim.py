@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 # Between which results may be, relative to the aim, without that more is trained: fractions of the bits, or dB. What is
 # above is trimmed.
-BITS_MET = (-0.015, 0.05)
+BITS_MET = (-0.025, 0.05)
 PSNR_MET = (-0.05, 0.8)
 # How many times farther above an aim a result may be than one below it, to be as near.
 CHEAPER_ABOVE = 4.0

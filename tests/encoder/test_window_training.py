@@ -15,7 +15,7 @@ from nvcodec.encoder import window_training
 from nvcodec.encoder.aim import Attempts, Result
 from nvcodec.encoder.config import EncoderConfig
 from nvcodec.encoder.pipeline import encode
-from nvcodec.encoder.window_training import MOST_ROUNDS, train, with_bits
+from nvcodec.encoder.window_training import MOST_ROUNDS, TRAINED_ABOVE, train, with_bits
 from nvcodec.errors import ConfigError
 from nvcodec.training.course import StepCourse
 from nvcodec.training.processes import ALONE
@@ -69,8 +69,19 @@ class Trainings:
 def test_a_size_that_is_met_needs_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     trainings = Trainings(monkeypatch, [(10_100.0, None)])
     assert trainings.train(EncoderConfig(bpp=0.1)) == 1
-    assert len(trainings.goals) == 1
+    (goal,) = trainings.goals
+    # A little above, as what is above can be trimmed.
+    assert goal.bits == pytest.approx(TRAINED_ABOVE * (FIXED + 10_000))
     assert trainings.trimmed_to == [FIXED + 10_000]
+
+
+def test_a_training_whose_end_does_not_depend_on_its_bits_aims_at_no_more_than_these(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for config in (EncoderConfig(bpp=0.1, max_time_s=60.0), EncoderConfig(psnr=30.0)):
+        trainings = Trainings(monkeypatch, [(10_000.0, 30.2)])
+        assert trainings.train(config) == 1
+        assert [goal.bits for goal in trainings.goals] == [FIXED + 10_000]
 
 
 def test_a_size_that_is_missed_is_gone_on_for_with_other_steps_and_lmbda(monkeypatch: pytest.MonkeyPatch) -> None:
