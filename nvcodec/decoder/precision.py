@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -29,25 +30,48 @@ def reduced_precision(device: torch.device, *, is_wanted: bool) -> AbstractConte
     return torch.autocast(device.type, torch.bfloat16, enabled=is_wanted and is_bfloat16_fast(device))
 
 
-@contextmanager
-def without_tf32(device: torch.device) -> Iterator[None]:
+class _Tf32:
+    """PyTorch's settings by which GPUs round the factors of float32, which all threads of a process have in common."""
+
+    def __init__(self) -> None:
+        # Versions of PyTorch before 2.9 have other names.
+        convolutions = getattr(torch.backends.cudnn, "conv", torch.backends.cudnn)
+        is_new = hasattr(convolutions, "fp32_precision")
+        self._name = "fp32_precision" if is_new else "allow_tf32"
+        self._exact: object = "ieee" if is_new else False
+        self._settings = (convolutions, torch.backends.cuda.matmul)
+        self._before: list[object] = []
+        self._num_within = 0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        """Without rounding within; behind the last thread that is, all is as the program had it."""
+        with self._lock:
+            if not self._num_within:
+                self._before = [getattr(setting, self._name) for setting in self._settings]
+                self._set([self._exact] * len(self._settings))
+            self._num_within += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._num_within -= 1
+                if not self._num_within:
+                    self._set(self._before)
+
+    def _set(self, values: Sequence[object]) -> None:
+        for setting, value in zip(self._settings, values, strict=True):
+            setattr(setting, self._name, value)
+
+
+_TF32 = _Tf32()
+
+
+def without_tf32(device: torch.device) -> AbstractContextManager[None]:
     """Let a GPU compute float32 as such within.
 
     PyTorch rounds the factors of its convolutions to 11 bits otherwise (TF32), and of products if a program asks for
-    that: too few for spec clause 13. Afterwards all is as the program had it. No effect on CPUs.
+    that: too few for spec clause 13. No effect on CPUs.
     """
-    if device.type != "cuda":
-        yield
-        return
-    # Versions of PyTorch before 2.9 have other names.
-    convolutions = getattr(torch.backends.cudnn, "conv", torch.backends.cudnn)
-    name, exact = ("fp32_precision", "ieee") if hasattr(convolutions, "fp32_precision") else ("allow_tf32", False)
-    settings = (convolutions, torch.backends.cuda.matmul)
-    before = [getattr(setting, name) for setting in settings]
-    try:
-        for setting in settings:
-            setattr(setting, name, exact)
-        yield
-    finally:
-        for setting, value in zip(settings, before, strict=True):
-            setattr(setting, name, value)
+    return _TF32.off() if device.type == "cuda" else nullcontext()

@@ -107,8 +107,9 @@ class StagedNetwork(Network):
     def logits(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
         """What :meth:`frames` returns, before its output activation.
 
-        Under autocast the stages are of its type, which are nearly all of the work: what comes before them is about the
-        whole frame. The head is so only in training, to which its rounding is noise of no account; it would be seen.
+        Under autocast the stages are of its type, which are nearly all of the work, but not what comes before them,
+        which is about the whole frame. The head is so in training, where its rounding does no harm; in a decode it would
+        be seen.
         """
         with full_precision(inputs):
             x = self._base(weights, inputs)

@@ -50,6 +50,18 @@ def test_a_gpu_computes_float32_as_such_for_a_while() -> None:
     assert tf32_settings() == before
 
 
+def test_the_last_thread_that_needs_it_puts_the_settings_back() -> None:
+    before = tf32_settings()
+    one, other = (without_tf32(torch.device("cuda")) for _ in range(2))
+    one.__enter__()
+    exact = tf32_settings()
+    other.__enter__()
+    one.__exit__(None, None, None)
+    assert tf32_settings() == exact != before
+    other.__exit__(None, None, None)
+    assert tf32_settings() == before
+
+
 def test_nothing_is_changed_for_a_cpu() -> None:
     before = tf32_settings()
     with without_tf32(encodes.CPU):

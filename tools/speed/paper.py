@@ -30,7 +30,7 @@ def measure_paper_steps() -> list[Figure]:
             case = Case(step, (network(), FORMAT, batch_size, 0, is_reduced))
             (seconds,) = in_turn({"step": case}, REPEATS).values()
             dtype = torch.bfloat16 if is_reduced else torch.float32
-            what = f"{batch_size} frames, {'bfloat16' if is_reduced else 'float32'}"
+            what = f"batches of {batch_size}, {'bfloat16' if is_reduced else 'float32'}"
             note = bound(step(network(), FORMAT, batch_size, 0, is_reduced), dtype, seconds)
             figures.append(Figure("paper-step", what, seconds, "s", f"{note}. Aim on a GPU: 25%"))
     return figures
