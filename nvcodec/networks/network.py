@@ -108,8 +108,8 @@ class StagedNetwork(Network):
         """What :meth:`frames` returns, before its output activation.
 
         Under autocast the stages are of its type, which are nearly all of the work, but not what comes before them,
-        which is about the whole frame. The head is so in training, where its rounding does no harm; in a decode it would
-        be seen.
+        which is about the whole frame. The head is so in training, where its rounding does no harm; in a decode it
+        would be seen.
         """
         with full_precision(inputs):
             x = self._base(weights, inputs)
