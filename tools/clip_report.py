@@ -14,8 +14,8 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from demo import DIFFERENCE_GAIN, rgb_of, save_picture
 
+from demo import DIFFERENCE_GAIN, rgb_of, save_picture
 from nvcodec.decoder.decoding import decode
 from nvcodec.decoder.device import keep_freed_memory
 from nvcodec.encoder.config import EncoderConfig

@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 
 import click
-from demo import CHUNK_FRAMES, bundled_clip, open_video
 
+from demo import CHUNK_FRAMES, bundled_clip, open_video
 from nvcodec.bitstream import MaskGranularity, NvstReader
 from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.bitstream.parts import bytes_by_part

@@ -16,8 +16,8 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from demo import bundled_clip
 
+from demo import bundled_clip
 from nvcodec.bitstream.network_spec import Backbone
 from nvcodec.networks import NetworkDesign, build_network, solve_network
 from nvcodec.training.chunk_frames import ChunkFrames
